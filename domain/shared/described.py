@@ -1,0 +1,17 @@
+"""Enumerations whose members carry the sentence that the schema shows for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Described(StrEnum):
+    """`NAME = "NAME", "what it means"`; stored and sent as the name."""
+
+    description: str
+
+    def __new__(cls, value: str, description: str) -> Described:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
