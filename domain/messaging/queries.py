@@ -32,3 +32,8 @@ async def items_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]:
 async def inbox_versions(owner_ids: Iterable[UUID]) -> dict[UUID, int]:
     rows = await fetch(sql("SELECT id, version FROM inbox WHERE id {}", among(owner_ids)))
     return {row["id"]: row["version"] for row in rows}
+
+
+async def inbox_items_for_feed(ids: Iterable[UUID]) -> dict[UUID, Row]:
+    """For the feed: whose inbox it is was asked when the stream began."""
+    return {row["id"]: row for row in await fetch(select(InboxItem, sql("id {}", among(ids))))}

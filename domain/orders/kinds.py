@@ -19,3 +19,8 @@ class DeliveryStatus(Described):
     PARTIAL = "PARTIAL", "Fewer codes than paid for were delivered."
     DELIVERED = "DELIVERED", "All codes were delivered."
     FAILED = "FAILED", "The delivery was tried and failed."
+
+
+class OrderOrder(Described):
+    NEWEST = "NEWEST", "The one placed last comes first."
+    OLDEST = "OLDEST", "The one placed first comes first."

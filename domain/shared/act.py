@@ -109,6 +109,8 @@ class Act:
     new_id: Callable[[], UUID] = uuid7
     hints: Hints = field(default_factory=NoHints)
     throttle: Throttle = field(default_factory=NoThrottle)
+    public_url: str = ""
+    """Where the shop's pages are, for links in messages."""
     reacting_types: frozenset[str] = frozenset()
     """The events that some context answers; only these cost a job."""
 

@@ -15,6 +15,9 @@ MODELS = [
     "domain.orders.models",
     "domain.tickets.models",
 ]
+APPS: dict[str, dict[str, Any]] = {
+    "xiaoka": {"models": MODELS, "migrations": "migrations", "default_connection": "default"}
+}
 
 
 async def _keep_session(_connection: object) -> None:
@@ -49,7 +52,7 @@ def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
         "connections": _sqlite(expanded["credentials"])
         if is_sqlite
         else _postgres(expanded["credentials"], pool_size),
-        "apps": {"xiaoka": {"models": MODELS, "migrations": "migrations", "default_connection": "default"}},
+        "apps": APPS,
         "use_tz": True,
     }
 

@@ -8,13 +8,11 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 import orjson
-from tortoise.backends.base.client import BaseDBAsyncClient
-
 from domain.shared.act import Role, Viewer
 from domain.shared.clock import DAY
 from domain.shared.described import Described
 from domain.shared.models import EventRecord
-from domain.shared.sql import Row, execute, fetch, select, sql
+from domain.shared.sql import Row, fetch, select, sql
 
 KEPT_FOR = 90 * DAY
 READ_AT_ONCE = 200
@@ -81,7 +79,3 @@ async def oldest_seq(subject_id: UUID) -> int | None:
     row = await fetch(sql("SELECT min(seq) AS seq FROM event WHERE subject_id = {}", subject_id))
     oldest: int | None = row[0]["seq"]
     return oldest
-
-
-async def forget_events(db: BaseDBAsyncClient, *, before: int) -> int:
-    return await execute(sql("DELETE FROM event WHERE at < {}", before), db)

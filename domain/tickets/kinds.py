@@ -36,3 +36,9 @@ class Priority(Described):
     NORMAL = "NORMAL", "The usual."
     HIGH = "HIGH", "Counts as if it had come 15 minutes earlier."
     URGENT = "URGENT", "Counts as if it had come 30 minutes earlier."
+
+
+class TicketOrder(Described):
+    NEWEST = "NEWEST", "The one opened last comes first."
+    OLDEST = "OLDEST", "The one opened first comes first."
+    UPDATED = "UPDATED", "The one that something happened to last comes first."

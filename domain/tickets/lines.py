@@ -5,19 +5,24 @@ from __future__ import annotations
 from uuid import UUID
 
 from domain.identity.kinds import Presence
-from domain.shared.sql import Row, fetch, fetch_one, sql
+from domain.shared.sql import Row, among, fetch, fetch_one, select, sql
 from domain.tickets.kinds import TicketStatus
+from domain.tickets.models import Ticket
 from domain.tickets.waiting import ENOUGH_SPANS, WINDOWS, AgentAtWork, Line, ServiceTimes
+
+HEADS = 20
 
 
 async def read_line(queue_id: UUID, *, now: int) -> Line:
     waiting = await fetch(
         sql("SELECT id FROM ticket WHERE queue_id = {} AND is_waiting = {} ORDER BY rank_at, id", queue_id, True)
     )
+    in_line = [row["id"] for row in waiting]
     return Line(
         queue_id=queue_id,
         now=now,
-        waiting=[row["id"] for row in waiting],
+        waiting=in_line,
+        heads=await _heads(in_line),
         agents=await _agents_at_work(queue_id),
         service=await _service_times(queue_id, now=now),
     )
@@ -63,22 +68,8 @@ async def _service_times(queue_id: UUID, *, now: int) -> ServiceTimes | None:
     return None
 
 
-async def line_heads(queue_id: UUID, *, limit: int) -> list[Row]:
-    """The first in line with what an agent wants to see of each before taking it."""
-    return await fetch(
-        sql(
-            "SELECT id, number, category, lane, priority, language, entered_at, rank_at, status FROM ticket"
-            " WHERE queue_id = {} AND is_waiting = {} ORDER BY rank_at, id LIMIT {}",
-            queue_id, True, limit,
-        )
-    )  # fmt: skip
-
-
-async def handled_in(queue_id: UUID) -> int:
-    row = await fetch_one(
-        sql(
-            "SELECT count(*) AS handled FROM ticket WHERE queue_id = {} AND status = {} AND agent_id IS NOT NULL",
-            queue_id, TicketStatus.OPEN,
-        )
-    )  # fmt: skip
-    return int(row["handled"]) if row else 0
+async def _heads(waiting: list[UUID]) -> list[Row]:
+    """The first in line, whole: what an agent sees before taking one."""
+    first = waiting[:HEADS]
+    rows = {row["id"]: row for row in await fetch(select(Ticket, sql("id {}", among(first))))} if first else {}
+    return [rows[ticket_id] for ticket_id in first if ticket_id in rows]

@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
+from typing import Any
 from uuid import UUID
 
 from domain.shared.act import Language
 from domain.shared.clock import DAY, HOUR, MINUTE, SECOND
 from domain.shared.described import Described
 from domain.shared.messages import say
+
+Row = dict[str, Any]
 
 Z90 = 1.2816
 ENOUGH_SPANS = 5
@@ -85,6 +88,7 @@ class Line:
     waiting: Sequence[UUID]
     agents: Sequence[AgentAtWork]
     service: ServiceTimes | None
+    heads: Sequence[Row] = ()
 
     @cached_property
     def places(self) -> dict[UUID, int]:

@@ -1,0 +1,86 @@
+"""Puts the server together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route, WebSocketRoute
+
+from api.adapters.throttle import WindowThrottle
+from api.auth import Authenticator
+from api.body_limit import BodyLimit
+from api.bus import Bus
+from api.feed import Hub
+from api.graphql import Endpoint
+from api.health import Readiness, live, metrics
+from api.ide import ide_routes
+from api.ingest import IngestEndpoint
+from api.logs import configure_logs
+from api.schema import make_schema
+from api.senders import senders
+from api.settings import Settings
+from api.sources import InboxSource, TicketSource
+from api.worker import Worker
+from domain.reactions import REACTING_TYPES
+from domain.shared.database import connect, disconnect
+from domain.shared.transact import running_transactions_end
+from resolvers.shared.context import Services
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    settings = settings or Settings()
+    configure_logs(as_json=settings.log_json)
+    bus = Bus(settings.broadcast_url, prefix=settings.broadcast_prefix)
+    hub = Hub(
+        {"ticket": TicketSource(), "inbox": InboxSource()}, is_bus_healthy=lambda: bus.is_healthy
+    )
+    worker = Worker(
+        keyring=settings.keyring, hints=bus, senders=senders(settings), public_url=settings.public_url
+    )
+    bus.heard, bus.missed, bus.jobs_came = hub.heard, hub.missed, worker.jobs_came
+    services = Services(
+        keyring=settings.keyring,
+        hints=bus,
+        throttle=WindowThrottle(
+            settings.broadcast_url if settings.has_redis else None, prefix=settings.broadcast_prefix
+        ),
+        feed=hub,
+        reacting_types=REACTING_TYPES,
+        public_url=settings.public_url,
+    )
+    authenticator = Authenticator(settings.keyring)
+    schema = make_schema(introspection=settings.introspection)
+    graphql = Endpoint(
+        schema, services, authenticator, origins=settings.origins, shows_ide=settings.introspection
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await connect(settings.database, pool_size=settings.database_pool)
+        await bus.start()
+        hub.start()
+        if settings.worker:
+            worker.start()
+        yield
+        await worker.stop()
+        await hub.stop()
+        await bus.stop()
+        await running_transactions_end()
+        await disconnect()
+
+    return Starlette(
+        routes=[
+            *(ide_routes() if settings.introspection else []),
+            Route("/graphql", graphql, methods=["GET", "POST"]),
+            WebSocketRoute("/graphql", graphql),
+            Route("/ingest/orders", IngestEndpoint(schema, services, authenticator), methods=["POST"]),
+            Route("/live", live),
+            Route("/ready", Readiness(bus)),
+            Route("/metrics", metrics),
+        ],
+        middleware=[Middleware(BodyLimit)],
+        lifespan=lifespan,
+    )

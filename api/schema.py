@@ -1,0 +1,137 @@
+"""The schema: the areas put together, its limits, and the one place where errors get their codes."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+import strawberry
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.execution import ExecutionContext
+
+from api.limits import MOST_TOKENS, EarlyLimits
+from api.metrics import ERRORS
+from api.texts import RefuseUnstorableTexts
+from domain.shared.errors import BadInput, RequestError
+from resolvers.identity.operations import IdentityMutations, IdentityQueries
+from resolvers.messaging.operations import InboxQueries, InboxSubscriptions
+from resolvers.orders.operations import OrderMutations, OrderQueries
+from resolvers.shared.context import Info
+from resolvers.shared.ids import split_id
+from resolvers.shared.scalars import SCALARS
+from resolvers.shared.types import NODE_TYPES, Node, read_field
+from resolvers.tickets.mutations import TicketMutations
+from resolvers.tickets.queries import TicketQueries
+from resolvers.tickets.subscriptions import TicketSubscriptions
+
+log = structlog.get_logger(__name__)
+MOST_NODES = 100
+
+
+@strawberry.type
+class NodeQueries:
+    @strawberry.field(description="Anything by its global id; null for what does not exist for you.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]
+    ) -> Node | None:
+        return (await _nodes(info, [id], "id"))[0]
+
+    @strawberry.field(description="The same for up to 100 ids, in their order.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids.")],
+    ) -> list[Node | None]:
+        if len(ids) > MOST_NODES:
+            raise BadInput(f"`ids` may hold {MOST_NODES} at most.", argument=["ids"])
+        return await _nodes(info, ids, "ids")
+
+
+async def _nodes(info: Info, ids: list[strawberry.ID], argument: str) -> list[Node | None]:
+    """One statement a type. An id of an unknown type is one that cannot be read."""
+    keys = []
+    for text in ids:
+        found = split_id(text)
+        if found is None or found[0] not in NODE_TYPES:
+            raise BadInput(f"`{argument}` holds something that is not a global id.", argument=[argument])
+        keys.append(found)
+    rows: dict[tuple[str, Any], Node] = {}
+    for name in {name for name, _ in keys}:
+        wanted = [key for type_name, key in keys if type_name == name]
+        found_rows = await NODE_TYPES[name].found_by(info.context.viewer, wanted)
+        rows |= {(name, key): NODE_TYPES[name].of(row) for key, row in found_rows.items()}
+    return [rows.get(key) for key in keys]
+
+
+@strawberry.type
+class Query(NodeQueries, IdentityQueries, OrderQueries, TicketQueries, InboxQueries):
+    pass
+
+
+@strawberry.type
+class Mutation(OrderMutations, IdentityMutations, TicketMutations):
+    pass
+
+
+@strawberry.type
+class Subscription(TicketSubscriptions, InboxSubscriptions):
+    pass
+
+
+def _code_of(error: GraphQLError) -> str:
+    original = error.original_error
+    if isinstance(original, RequestError):
+        return original.code
+    if error.extensions and "code" in error.extensions:
+        return str(error.extensions["code"])
+    if isinstance(error, GraphQLSyntaxError):
+        return "COST_EXCEEDED" if "too many tokens" in error.message.lower() else "GRAPHQL_PARSE_FAILED"
+    if original is None and not error.path:
+        return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
+    if original is None:
+        return "BAD_USER_INPUT"
+    return "INTERNAL"
+
+
+class Schema(strawberry.Schema):
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Gives each error its code, in place. What is a bug is logged under an id and says nothing else."""
+        for error in errors:
+            code = _code_of(error)
+            ERRORS.labels(code).inc()
+            if code != "INTERNAL":
+                error.extensions = {**(error.extensions or {}), "code": code}
+                continue
+            error_id = secrets.token_hex(6)
+            log.error("request.failed", error_id=error_id, exc_info=error.original_error or error)
+            error.message = "Something went wrong on our side."
+            error.extensions = {"code": code, "errorId": error_id}
+
+
+def make_schema(*, introspection: bool = True) -> Schema:
+    extensions: list[Any] = [
+        RefuseUnstorableTexts,
+        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
+        lambda: ParserCache(maxsize=1000),
+        EarlyLimits,
+        lambda: ValidationCache(maxsize=1000),
+    ]
+    if not introspection:
+        extensions.append(DisableIntrospection)
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=list(NODE_TYPES.values()),
+        extensions=extensions,
+        config=StrawberryConfig(
+            default_resolver=read_field,
+            scalar_map=SCALARS,
+            disable_field_suggestions=not introspection,
+        ),
+    )

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+
+from uuid import UUID
+
+import strawberry
+
+from domain.identity import queries as identity
+from domain.identity.kinds import Lane
+from domain.messaging.kinds import Channel
+from domain.orders import queries as orders
+from domain.shared.act import Language
+from domain.shared.events import ActorKind, body_of
+from domain.tickets import queries
+from domain.tickets.events import TicketEventType, lifted
+from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
+from domain.shared.log_cursors import encode_place
+from domain.tickets.reading import comment_of, text_of
+from resolvers.identity.types import Agent
+from resolvers.shared.context import Info
+from resolvers.shared.edges import edge, few, load_one, many
+from resolvers.shared.scalars import Instant
+from resolvers.shared.types import Node, OfRow, node_type
+
+HERE = "resolvers.tickets.types"
+
+
+@strawberry.type(description="Who did something.")
+class Actor(OfRow):
+    @strawberry.field(description="What kind of somebody.")
+    def kind(self) -> ActorKind:
+        return ActorKind(self.row["kind"])
+
+    @strawberry.field(description="The agent's name; null for everybody else.")
+    async def name(self, info: Info) -> str | None:
+        if self.row["kind"] != ActorKind.AGENT or self.row["id"] is None:
+            return None
+        agent = await load_one(info.context, identity.agents_by_id, self.row["id"])
+        return agent["name"] if agent else None
+
+
+@node_type("A message on a ticket.", found_by=queries.messages_by_id)
+class Message(Node):
+    at: Instant = strawberry.field(description="When it was written.")
+    is_internal: bool = strawberry.field(description="A note among the staff; buyers never see one.")
+
+    @strawberry.field(description="What was written.")
+    def text(self, info: Info) -> str:
+        return text_of(info.context.services.keyring, self.row)
+
+    @strawberry.field(description="Who wrote it.")
+    def author(self) -> Actor:
+        return Actor.of({"kind": self.row["author_kind"], "id": self.row["author_id"]})
+
+
+@node_type("A group of agents who know a subject, and the line in front of them.", found_by=queries.queues_by_id)
+class Queue(Node):
+    name: str = strawberry.field(description="For people.")
+    slug: str = strawberry.field(description="For programs.")
+    is_default: bool = strawberry.field(description="Gets every category that no other queue knows.")
+
+    @strawberry.field(description="The categories that come here.")
+    def categories(self) -> list[TicketCategory]:
+        return [TicketCategory[name] for name in self.row["categories"].split()]
+
+
+@strawberry.type(description="One thing that happened to a ticket. What does not belong to its type is null.")
+class TicketEvent(OfRow):
+    type: TicketEventType = strawberry.field(description="What happened.")
+    at: Instant = strawberry.field(description="When.")
+
+    @strawberry.field(description="Who did it.")
+    def actor(self) -> Actor:
+        return Actor.of({"kind": self.row["actor_kind"], "id": self.row["actor_id"]})
+
+    @strawberry.field(description="What was written with it.")
+    async def message(self, info: Info) -> Message | None:
+        if "message" in self.row:
+            return Message.of_maybe(self.row["message"])
+        message_id = _body_id(self.row, "message_id")
+        if message_id is None:
+            return None
+        return Message.of_maybe(await load_one(info.context, queries.messages_by_id, message_id))
+
+    @strawberry.field(description="The agent who has the ticket since.")
+    async def agent(self, info: Info) -> Agent | None:
+        agent_id = _body_id(self.row, "agent_id")
+        if agent_id is None:
+            return None
+        return Agent.of_maybe(await load_one(info.context, identity.agents_by_id, agent_id))
+
+    @strawberry.field(description="The queue that the ticket is in since.")
+    async def queue(self, info: Info) -> Queue | None:
+        queue_id = _body_id(self.row, "queue_id")
+        if queue_id is None:
+            return None
+        return Queue.of_maybe(await load_one(info.context, queries.queues_by_id, queue_id))
+
+    @strawberry.field(description="The status before.")
+    def from_status(self) -> TicketStatus | None:
+        name = body_of(lifted(self.row)).get("from_status")
+        return TicketStatus[name] if name else None
+
+    @strawberry.field(description="The status since.")
+    def to_status(self) -> TicketStatus | None:
+        name = body_of(lifted(self.row)).get("to_status")
+        return TicketStatus[name] if name else None
+
+    @strawberry.field(description="The priority since.")
+    def priority(self) -> Priority | None:
+        name = body_of(lifted(self.row)).get("priority")
+        return Priority[name] if name else None
+
+    @strawberry.field(description="The buyer's score, 1 to 5.")
+    def score(self) -> int | None:
+        return body_of(lifted(self.row)).get("score")
+
+
+def _body_id(row: dict[str, object], name: str) -> UUID | None:
+    text = body_of(lifted(row)).get(name)
+    return UUID(text) if text else None
+
+
+@strawberry.type(description="What the buyer thought of one resolution.")
+class Rating(OfRow):
+    score: int = strawberry.field(description="1 to 5.")
+    at: Instant = strawberry.field(description="When it was given.")
+    resolution: int = strawberry.field(description="Which resolution of the ticket, from 1.")
+
+    @strawberry.field(description="In the buyer's words.")
+    def comment(self, info: Info) -> str | None:
+        return comment_of(info.context.services.keyring, self.row)
+
+
+@node_type("One case (工单).", found_by=queries.tickets_by_id)
+class Ticket(Node):
+    number: str = strawberry.field(description="工单号, for people.")
+    category: TicketCategory = strawberry.field(description="What is wrong.")
+    status: TicketStatus = strawberry.field(description="Where the case stands.")
+    priority: Priority = strawberry.field(description="How early it counts within its lane.")
+    lane: Lane = strawberry.field(description="The buyer's lane.")
+    language: Language = strawberry.field(description="The language of the case.")
+    notice_channel: Channel = strawberry.field(description="On which way news reach the buyer.")
+    opened_at: Instant = strawberry.field(description="When it was opened.")
+    updated_at: Instant = strawberry.field(description="When something last happened.")
+    first_replied_at: Instant | None = strawberry.field(description="When the staff first answered.")
+    resolved_at: Instant | None = strawberry.field(description="When it was resolved; null when reopened since.")
+    closed_at: Instant | None = strawberry.field(description="When it was closed.")
+    is_waiting: bool = strawberry.field(description="Whether it stands in line, with nobody on it.")
+
+    @strawberry.field(
+        description="Give it to ticketProgress as `after`: everything since the state in this answer comes, and nothing"
+        " of before."
+    )
+    def progress_cursor(self, info: Info) -> str:
+        return encode_place(info.context.services.keyring, self.row["id"], self.row["version"])
+
+    order = edge(
+        "Order",
+        "resolvers.orders.types",
+        key="order_id",
+        by=orders.orders_by_id,
+        description="The order it is about; null when none was named or found.",
+    )
+    buyer = edge(
+        "Buyer",
+        "resolvers.identity.types",
+        key="buyer_id",
+        by=identity.buyers_by_id,
+        description="Whose case it is.",
+    )
+    agent = edge(
+        "Agent",
+        "resolvers.identity.types",
+        key="agent_id",
+        by=identity.agents_by_id,
+        description="Who works on it; null while nobody does.",
+    )
+    queue = edge("Queue", HERE, key="queue_id", by=queries.queues_by_id, description="The queue it belongs to.")
+    duplicate_of = edge(
+        "Ticket",
+        HERE,
+        key="duplicate_of_id",
+        by=queries.tickets_by_id,
+        description="An earlier ticket about the same thing that was not over when this one came.",
+    )
+    messages = many(
+        "Message",
+        HERE,
+        order=queries.MESSAGES,
+        by=queries.messages_of_tickets,
+        description="What was written, oldest first.",
+    )
+    events = many(
+        "TicketEvent",
+        HERE,
+        order=queries.EVENTS,
+        by=queries.events_of_tickets,
+        description="What happened, oldest first; `last: 5` gives the latest five. Kept for 90 days.",
+    )
+    ratings = few(
+        "Rating", HERE, by=queries.ratings_of_tickets, description="One for each resolution that was rated."
+    )
