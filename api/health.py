@@ -31,7 +31,7 @@ class Readiness:
         self._bus = bus
         self._is_migrated = False
 
-    async def __call__(self, _request: Request) -> Response:
+    async def answer(self, _request: Request) -> Response:
         checks = {
             "database": await _holds(self._database),
             "migrations": await _holds(self._migrations),

@@ -56,7 +56,7 @@ class IngestEndpoint:
         self._services = services
         self._authenticator = authenticator
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         try:
             return await self._answer(request)
         except RequestError as error:
