@@ -60,7 +60,7 @@ async def request_code(
 
     `asked_by` is what the caller named (an order number, an address): codes for it are counted together.
     """
-    counted = act.keyring.blind_index("code-throttle", asked_by).hex()
+    counted = act.keyring.blind_index("code-throttle", asked_by)
     await act.throttle.hit(f"code:address:{act.viewer.address}", limit=20, seconds=HOUR // SECOND)
     await act.throttle.hit(f"code:{act.viewer.shop_id}:{counted}", limit=5, seconds=HOUR // SECOND)
     contact = await read_contact(act, contact_id) if contact_id else None
@@ -148,7 +148,7 @@ async def login_staff(act: Act, *, email: str, password: str) -> Grant:
     email_key = checks.text(email, ["email"], most=LONGEST_CONTACT).lower()
     checks.text(password, ["password"], most=200)
     await act.throttle.hit(f"login:address:{act.viewer.address}", limit=120, seconds=HOUR // SECOND)
-    counted = act.keyring.blind_index("login-throttle", str(act.viewer.shop_id), email_key).hex()
+    counted = act.keyring.blind_index("login-throttle", str(act.viewer.shop_id), email_key)
     await act.throttle.hit(f"login:{counted}", limit=20, seconds=900)
 
     async def work(tx: Tx) -> Grant:

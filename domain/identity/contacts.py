@@ -15,7 +15,7 @@ from domain.shared.sql import Row, Sql, among, fetch_one, insert, sql
 from domain.shared.transact import Tx
 
 
-def contact_index(keyring: Keyring, shop_id: UUID, contact: ContactText) -> bytes:
+def contact_index(keyring: Keyring, shop_id: UUID, contact: ContactText) -> str:
     return keyring.blind_index("contact", str(shop_id), contact.kind, contact.normal)
 
 
@@ -48,7 +48,7 @@ async def keep_contacts(tx: Tx, contacts: Iterable[ContactText]) -> dict[Contact
     return found
 
 
-async def _known(tx: Tx, keys: dict[bytes, ContactText]) -> dict[ContactText, UUID]:
+async def _known(tx: Tx, keys: dict[str, ContactText]) -> dict[ContactText, UUID]:
     rows: list[Row] = []
     for kind in ContactKind:
         wanted = [key for key, contact in keys.items() if contact.kind is kind]
@@ -59,7 +59,7 @@ async def _known(tx: Tx, keys: dict[bytes, ContactText]) -> dict[ContactText, UU
                     tx.act.viewer.shop_id, kind, among(wanted),
                 )
             )  # fmt: skip
-    return {keys[bytes(row["index_key"])]: row["id"] for row in rows}
+    return {keys[row["index_key"]]: row["id"] for row in rows}
 
 
 async def keep_buyers(

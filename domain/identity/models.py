@@ -25,7 +25,7 @@ class Contact(Model):
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
     kind = fields.CharField(5)
-    index_key = fields.BinaryField()
+    index_key = fields.CharField(32)
     sealed = fields.BinaryField()
     created_at = instant()
 

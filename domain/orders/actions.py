@@ -48,7 +48,7 @@ async def look_up_order(
 
 
 async def _count_look_up(act: Act, value: str) -> None:
-    counted = act.keyring.blind_index("lookup-throttle", str(act.viewer.shop_id), value).hex()
+    counted = act.keyring.blind_index("lookup-throttle", str(act.viewer.shop_id), value)
     await act.throttle.hit(f"lookup:address:{act.viewer.address}", limit=60, seconds=60)
     await act.throttle.hit(f"lookup:{counted}", limit=20, seconds=3600)
 
@@ -100,5 +100,5 @@ async def _contact_of_order(act: Act, number: str, channel: ContactKind) -> tupl
     contact = await read_contact(act, row["contact_id"]) if row and row["contact_id"] else None
     if row is None or contact is None:
         seed = act.keyring.blind_index("nobody", str(act.viewer.shop_id), channel, number)
-        return None, masked_nobody(channel, seed)
+        return None, masked_nobody(channel, bytes.fromhex(seed))
     return row["contact_id"], masked(channel, contact.normal)

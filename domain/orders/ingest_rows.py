@@ -116,7 +116,7 @@ async def _keep_products(tx: Tx, source: str, orders: Mapping[str, OrderFacts]) 
     return {row["external_key"]: row["id"] for row in found}
 
 
-def phone_tail_key(act: Act, number: str, tail: str) -> bytes:
+def phone_tail_key(act: Act, number: str, tail: str) -> str:
     """Bound to the order's number: four digits alone would be found by trying ten thousand."""
     return act.keyring.blind_index("phone-tail", str(act.viewer.shop_id), number, tail)
 

@@ -46,7 +46,7 @@ class Order(Model):
     buyer_id = fields.UUIDField(null=True)
     email_id = fields.UUIDField(null=True)
     phone_id = fields.UUIDField(null=True)
-    phone_tail_key = fields.BinaryField(null=True)
+    phone_tail_key = fields.CharField(32, null=True)
     seller_key = fields.CharField(100, null=True)
     seller_name = fields.CharField(100, null=True)
     sealed_origin = fields.BinaryField(null=True)

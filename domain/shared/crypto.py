@@ -76,10 +76,10 @@ class Keyring:
     def _index_key(self) -> bytes:
         return self.derived("blind-index")
 
-    def blind_index(self, *parts: str) -> bytes:
-        """HMAC-SHA256, cut to 16 bytes: equal values meet, nobody without the key can try values."""
+    def blind_index(self, *parts: str) -> str:
+        """HMAC-SHA256, cut to 16 bytes, in hexadecimal: equal values meet, nobody without the key can try values."""
         joined = "\x1f".join(parts).encode()
-        return hmac.digest(self._index_key, joined, hashlib.sha256)[:16]
+        return hmac.digest(self._index_key, joined, hashlib.sha256)[:16].hex()
 
     @cached_property
     def _cursor_cipher(self) -> AESSIV:
