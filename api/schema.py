@@ -23,6 +23,7 @@ from resolvers.shared.context import Info
 from resolvers.shared.ids import split_id
 from resolvers.shared.scalars import SCALARS
 from resolvers.shared.types import NODE_TYPES, Node, read_field
+from resolvers.tickets.incidents import IncidentMutations, IncidentQueries
 from resolvers.tickets.mutations import TicketMutations
 from resolvers.tickets.queries import TicketQueries
 from resolvers.tickets.subscriptions import TicketSubscriptions
@@ -67,12 +68,12 @@ async def _nodes(info: Info, ids: list[strawberry.ID], argument: str) -> list[No
 
 
 @strawberry.type
-class Query(NodeQueries, IdentityQueries, OrderQueries, TicketQueries, InboxQueries):
+class Query(NodeQueries, IdentityQueries, OrderQueries, TicketQueries, IncidentQueries, InboxQueries):
     pass
 
 
 @strawberry.type
-class Mutation(OrderMutations, IdentityMutations, TicketMutations):
+class Mutation(OrderMutations, IdentityMutations, TicketMutations, IncidentMutations):
     pass
 
 

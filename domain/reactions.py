@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.shared import housekeeping
 from domain.shared.act import Act
 from domain.shared.sql import Row
-from domain.tickets.actions import ending
+from domain.tickets.actions import ending, incidents
 from domain.tickets.events import TicketEventType
 from domain.tickets.reactions import tell_buyer
 
@@ -37,4 +37,12 @@ async def _keep_house(act: Act, _payload: Mapping[str, Any]) -> None:
     await housekeeping.keep_house(act)
 
 
-JOBS: Mapping[str, JobWork] = {ending.CLOSE_JOB: _close_ticket, housekeeping.KIND: _keep_house}
+async def _spread_incident(act: Act, payload: Mapping[str, Any]) -> None:
+    await incidents.spread_incident(act, incident_id=UUID(payload["incident"]))
+
+
+JOBS: Mapping[str, JobWork] = {
+    ending.CLOSE_JOB: _close_ticket,
+    incidents.SPREAD_JOB: _spread_incident,
+    housekeeping.KIND: _keep_house,
+}

@@ -3,7 +3,7 @@ from tortoise.migrations import operations as ops
 from domain.identity.kinds import Lane, Presence
 from domain.messaging.kinds import Channel, OutgoingStatus
 from domain.shared.act import ContactKind, Language, Role
-from domain.tickets.kinds import Priority, TicketStatus
+from domain.tickets.kinds import IncidentStatus, Priority, TicketStatus
 from uuid import uuid4
 from tortoise import fields
 from tortoise.indexes import Index
@@ -177,6 +177,24 @@ class Migration(migrations.Migration):
                 ('created_at', fields.BigIntField()),
             ],
             options={'table': 'inbox_item', 'app': 'xiaoka', 'indexes': [Index(fields=['owner_id', 'created_at', 'id'])], 'pk_attr': 'id'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Incident',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ('shop_id', fields.UUIDField()),
+                ('version', fields.BigIntField(default=0)),
+                ('title', fields.CharField(max_length=120)),
+                ('status', fields.CharField(default=IncidentStatus.OPEN, max_length=8)),
+                ('product_id', fields.UUIDField(null=True)),
+                ('category', fields.CharField(null=True, max_length=20)),
+                ('sealed_notice', fields.BinaryField()),
+                ('sealed_resolution', fields.BinaryField(null=True)),
+                ('opened_at', fields.BigIntField()),
+                ('resolved_at', fields.BigIntField(null=True)),
+            ],
+            options={'table': 'incident', 'app': 'xiaoka', 'indexes': [Index(fields=['shop_id', 'opened_at', 'id']), Index(fields=['product_id', 'status'])], 'pk_attr': 'id', 'table_description': 'One cause of many tickets: one notice and one resolution reach all of them.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -402,8 +420,10 @@ class Migration(migrations.Migration):
                 ('resolution_count', fields.SmallIntField(default=0)),
                 ('duplicate_of_id', fields.UUIDField(null=True)),
                 ('incident_id', fields.UUIDField(null=True)),
+                ('incident_stage', fields.SmallIntField(default=0)),
+                ('resolution_message_id', fields.UUIDField(null=True)),
             ],
-            options={'table': 'ticket', 'app': 'xiaoka', 'unique_together': (('shop_id', 'number'),), 'indexes': [Index(fields=['queue_id', 'is_waiting', 'rank_at', 'id']), Index(fields=['shop_id', 'opened_at', 'id']), Index(fields=['shop_id', 'updated_at', 'id']), Index(fields=['email_id', 'opened_at', 'id']), Index(fields=['phone_id', 'opened_at', 'id']), Index(fields=['agent_id', 'status']), Index(fields=['order_id']), Index(fields=['incident_id'])], 'pk_attr': 'id', 'table_description': 'One case. `is_waiting` and `rank_at` are its place in line, `taken_at` is since when it occupies its agent.'},
+            options={'table': 'ticket', 'app': 'xiaoka', 'unique_together': (('shop_id', 'number'),), 'indexes': [Index(fields=['queue_id', 'is_waiting', 'rank_at', 'id']), Index(fields=['shop_id', 'opened_at', 'id']), Index(fields=['shop_id', 'updated_at', 'id']), Index(fields=['email_id', 'opened_at', 'id']), Index(fields=['phone_id', 'opened_at', 'id']), Index(fields=['agent_id', 'status']), Index(fields=['order_id']), Index(fields=['incident_id', 'incident_stage'])], 'pk_attr': 'id', 'table_description': 'One case. `is_waiting` and `rank_at` are its place in line, `taken_at` is since when it occupies its agent.'},
             bases=['Model'],
         ),
         ops.CreateModel(

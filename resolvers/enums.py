@@ -13,7 +13,7 @@ from domain.shared.described import Described
 from domain.shared.errors import ErrorCode
 from domain.shared.events import ActorKind
 from domain.tickets.events import TicketEventType
-from domain.tickets.kinds import Priority, TicketCategory, TicketOrder, TicketStatus
+from domain.tickets.kinds import IncidentStatus, Priority, TicketCategory, TicketOrder, TicketStatus
 from domain.tickets.waiting import QueueState
 
 
@@ -39,5 +39,6 @@ show(TicketStatus, "Where a case stands.")
 show(TicketCategory, "What is wrong.")
 show(Priority, "How early a ticket counts within its lane.")
 show(TicketEventType, "What happened to a ticket.")
+show(IncidentStatus, "How an incident stands.")
 show(TicketOrder, "In which order tickets are listed.")
 show(QueueState, "Where somebody in line stands.")

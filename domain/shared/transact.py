@@ -20,7 +20,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 from tortoise.models import Model
 
-from domain.shared.act import Act
+from domain.shared.act import Act, Viewer
 from domain.shared.events import Aggregate, Event, actor_of
 from domain.shared.jobs import JobOrder, cancelling, scheduling
 from domain.shared.models import EventRecord
@@ -67,13 +67,14 @@ class Tx:
         return await execute(statement, self.db)
 
     async def load(
-        self, model: type[M], criterion: Sql, *, order: Sql | None = None, skip_locked: bool = False
+        self, model: type[M], criterion: Sql, *, order: Sql | None = None, limit: int | None = None, skip_locked: bool = False
     ) -> list[M]:
         """Rows locked until the end; SQLite needs no row locks, as its transaction is alone."""
         lock = Sql("FOR UPDATE SKIP LOCKED" if skip_locked else "FOR UPDATE")
         if not is_postgres(self.db):
             lock = Sql("")
-        statement = select(model, criterion) + (order or Sql("ORDER BY id")) + lock
+        most = Sql("") if limit is None else sql("LIMIT {}", limit)
+        statement = select(model, criterion) + (order or Sql("ORDER BY id")) + most + lock
         rows = await self.fetch(statement)
         models = [model._init_from_db(**row) for row in rows]
         self._loaded += [(loaded, values_of(loaded)) for loaded in models]
@@ -86,9 +87,10 @@ class Tx:
     def add(self, *rows: Model) -> None:
         self._added += rows
 
-    def record(self, aggregate: Aggregate, event: Event) -> UUID:
+    def record(self, aggregate: Aggregate, event: Event, *, by: Viewer | None = None) -> UUID:
+        """`by` is the viewer unless named: what the machine does in a person's call is the machine's."""
         aggregate.version += 1
-        kind, actor_id = actor_of(self.act.viewer)
+        kind, actor_id = actor_of(by or self.act.viewer)
         event_id = self.act.new_id()
         self._events.append(
             {

@@ -3,7 +3,7 @@ from __future__ import annotations
 from domain.identity.kinds import Lane
 from domain.shared.described import Described
 
-__all__ = ["Lane", "Priority", "TicketCategory", "TicketStatus"]
+__all__ = ["IncidentStatus", "Lane", "Priority", "TicketCategory", "TicketOrder", "TicketStatus"]
 
 
 class TicketStatus(Described):
@@ -42,3 +42,8 @@ class TicketOrder(Described):
     NEWEST = "NEWEST", "The one opened last comes first."
     OLDEST = "OLDEST", "The one opened first comes first."
     UPDATED = "UPDATED", "The one that something happened to last comes first."
+
+
+class IncidentStatus(Described):
+    OPEN = "OPEN", "The cause is known and not yet mended; tickets that fit join by themselves."
+    RESOLVED = "RESOLVED", "Mended; all its tickets were told."

@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 from domain.messaging.kinds import Channel
 from domain.shared.models import instant
-from domain.tickets.kinds import Lane, Priority, TicketStatus
+from domain.tickets.kinds import IncidentStatus, Lane, Priority, TicketStatus
 
 
 class Queue(Model):
@@ -70,6 +70,8 @@ class Ticket(Model):
     resolution_count = fields.SmallIntField(default=0)
     duplicate_of_id = fields.UUIDField(null=True)
     incident_id = fields.UUIDField(null=True)
+    incident_stage = fields.SmallIntField(default=0)
+    resolution_message_id = fields.UUIDField(null=True)
 
     class Meta:
         table = "ticket"
@@ -82,8 +84,30 @@ class Ticket(Model):
             ("phone_id", "opened_at", "id"),
             ("agent_id", "status"),
             ("order_id",),
-            ("incident_id",),
+            ("incident_id", "incident_stage"),
         )
+
+
+class Incident(Model):
+    """One cause of many tickets: one notice and one resolution reach all of them."""
+
+    stream: ClassVar[str] = "incident"
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    version = fields.BigIntField(default=0)
+    title = fields.CharField(120)
+    status = fields.CharField(8, default=IncidentStatus.OPEN)
+    product_id = fields.UUIDField(null=True)
+    category = fields.CharField(20, null=True)
+    sealed_notice = fields.BinaryField()
+    sealed_resolution = fields.BinaryField(null=True)
+    opened_at = instant()
+    resolved_at = instant(null=True)
+
+    class Meta:
+        table = "incident"
+        indexes = (("shop_id", "opened_at", "id"), ("product_id", "status"))
 
 
 class Message(Model):

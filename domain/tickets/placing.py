@@ -133,4 +133,4 @@ async def queues_of_agent(tx: Tx, agent_id: UUID) -> list[UUID]:
     return [row["queue_id"] for row in rows]
 
 
-FIRST_IN_LINE = Sql("ORDER BY rank_at, id LIMIT 1")
+FIRST_IN_LINE = Sql("ORDER BY rank_at, id")

@@ -24,13 +24,14 @@ from domain.shared.sql import (
     sql,
 )
 from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
-from domain.tickets.models import Message, Queue, Rating, Ticket
+from domain.tickets.models import Incident, Message, Queue, Rating, Ticket
 
 NEWEST = Order("tickets-newest", "opened_at")
 OLDEST = Order("tickets-oldest", "opened_at", descending=False)
 UPDATED = Order("tickets-updated", "updated_at")
 MESSAGES = Order("messages", "at", descending=False)
 EVENTS = Order("events", "seq", descending=False)
+INCIDENTS = Order("incidents-newest", "opened_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ async def ticket_by_id(viewer: Viewer, ticket_id: UUID) -> Row | None:
 
 
 async def _pages_by_parent(
-    model: type[Message | EventRecord], parent: str, ids: Iterable[UUID], criterion: Sql, page: Page
+    model: type[Message | EventRecord | Ticket], parent: str, ids: Iterable[UUID], criterion: Sql, page: Page
 ) -> dict[UUID, Slice]:
     """One page for each parent in one statement: a window of `size` + 1 rows within each."""
     ids = list(ids)
@@ -187,3 +188,24 @@ async def latest_tickets_of_orders(viewer: Viewer, ids: Iterable[UUID]) -> dict[
     for row in rows:
         groups[row["order_id"]].append(row)
     return groups
+
+
+def incidents_visible_to(viewer: Viewer) -> Sql:
+    if _reads_all(viewer):
+        return sql("shop_id = {}", viewer.shop_id)
+    return sql("id IN (SELECT incident_id FROM ticket WHERE {})", tickets_visible_to(viewer))
+
+
+async def incident_page(viewer: Viewer, page: Page) -> Slice:
+    beyond, tail = window(page)
+    criterion = incidents_visible_to(viewer) & beyond
+    return sliced(await fetch(select(Incident, criterion) + tail), page)
+
+
+async def incidents_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]:
+    rows = await fetch(select(Incident, incidents_visible_to(viewer) & sql("id {}", among(ids))))
+    return {row["id"]: row for row in rows}
+
+
+async def tickets_of_incidents(viewer: Viewer, ids: Iterable[UUID], page: Page) -> dict[UUID, Slice]:
+    return await _pages_by_parent(Ticket, "incident_id", ids, tickets_visible_to(viewer), page)

@@ -128,3 +128,30 @@ class TicketFilter:
             buyer_id=read_id(self.buyer_id, "Buyer", "filter.buyerId") if self.buyer_id else None,
             number=self.number,
         )
+
+
+@strawberry.input(description="A cause that several tickets share.")
+class IncidentOpenInput:
+    title: str = strawberry.field(description="In one line; 120 characters at most.")
+    notice: str = strawberry.field(description="What its buyers are told; 5,000 characters at most.")
+    ticket_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Tickets that belong to it; 100 at most."
+    )
+    product_id: strawberry.ID | None = strawberry.field(
+        default=None, description="New tickets about this product join by themselves."
+    )
+    category: TicketCategory | None = strawberry.field(
+        default=None, description="Only those of this category do."
+    )
+
+
+@strawberry.input(description="More tickets of a known cause.")
+class IncidentJoinInput:
+    incident_id: strawberry.ID = strawberry.field(description="Which incident.")
+    ticket_ids: list[strawberry.ID] = strawberry.field(description="1 to 100 tickets.")
+
+
+@strawberry.input(description="The cause is mended.")
+class IncidentResolveInput:
+    incident_id: strawberry.ID = strawberry.field(description="Which incident.")
+    text: str = strawberry.field(description="Resolves all its tickets; 5,000 characters at most.")

@@ -13,9 +13,9 @@ from domain.shared.act import Language
 from domain.shared.events import ActorKind, body_of
 from domain.tickets import queries
 from domain.tickets.events import TicketEventType, lifted
-from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
+from domain.tickets.kinds import IncidentStatus, Priority, TicketCategory, TicketStatus
 from domain.shared.log_cursors import encode_place
-from domain.tickets.reading import comment_of, text_of
+from domain.tickets.reading import comment_of, incident_text, text_of
 from resolvers.identity.types import Agent
 from resolvers.shared.context import Info
 from resolvers.shared.edges import edge, few, load_one, many
@@ -184,6 +184,20 @@ class Ticket(Node):
         by=queries.tickets_by_id,
         description="An earlier ticket about the same thing that was not over when this one came.",
     )
+    resolution = edge(
+        "Message",
+        HERE,
+        key="resolution_message_id",
+        by=queries.messages_by_id,
+        description="What the buyer was told when it was last resolved.",
+    )
+    incident = edge(
+        "Incident",
+        HERE,
+        key="incident_id",
+        by=queries.incidents_by_id,
+        description="The cause that it shares with other tickets; null while none is known.",
+    )
     messages = many(
         "Message",
         HERE,
@@ -200,4 +214,38 @@ class Ticket(Node):
     )
     ratings = few(
         "Rating", HERE, by=queries.ratings_of_tickets, description="One for each resolution that was rated."
+    )
+
+
+@node_type("One cause of many tickets: one notice and one resolution reach all.", found_by=queries.incidents_by_id)
+class Incident(Node):
+    title: str = strawberry.field(description="In one line.")
+    status: IncidentStatus = strawberry.field(description="How it stands.")
+    category: TicketCategory | None = strawberry.field(
+        description="Only tickets of this category join by themselves; null for all."
+    )
+    opened_at: Instant = strawberry.field(description="When it was announced.")
+    resolved_at: Instant | None = strawberry.field(description="When it was mended.")
+
+    @strawberry.field(description="What its buyers are told.")
+    def notice(self, info: Info) -> str | None:
+        return incident_text(info.context.services.keyring, self.row, "notice")
+
+    @strawberry.field(description="What its buyers were told at the end.")
+    def resolution(self, info: Info) -> str | None:
+        return incident_text(info.context.services.keyring, self.row, "resolution")
+
+    product = edge(
+        "Product",
+        "resolvers.orders.types",
+        key="product_id",
+        by=orders.products_by_id,
+        description="Tickets about this product join by themselves; null when none do.",
+    )
+    tickets = many(
+        "Ticket",
+        HERE,
+        order=queries.NEWEST,
+        by=queries.tickets_of_incidents,
+        description="Its tickets that you may see, newest first.",
     )

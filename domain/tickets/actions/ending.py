@@ -11,13 +11,13 @@ from domain.shared.jobs import JobOrder
 from domain.shared.sql import sql
 from domain.shared.transact import Tx, transact
 from domain.tickets import rules
-from domain.tickets.actions.opening import new_message
 from domain.tickets.actions.talking import bring_back, close_key
 from domain.tickets.errors import AlreadyRated, TicketClosed
 from domain.tickets.events import TicketEventType, ticket_event
 from domain.tickets.kinds import TicketStatus
 from domain.tickets.models import Rating, Ticket
 from domain.tickets.placing import leave_line, load_ticket, release, require_handler
+from domain.tickets.writing import new_message
 
 CLOSE_JOB = "ticket.close"
 
@@ -47,6 +47,7 @@ def resolve(tx: Tx, ticket: Ticket, text: str) -> None:
     ticket.status = TicketStatus.RESOLVED
     ticket.resolved_at = ticket.updated_at = tx.act.now
     ticket.resolution_count += 1
+    ticket.resolution_message_id = message.id
     if ticket.first_replied_at is None:
         ticket.first_replied_at = tx.act.now
     tx.record(

@@ -11,46 +11,28 @@ from domain.messaging.kinds import Channel
 from domain.orders.models import Order
 from domain.orders.queries import orders_visible_to
 from domain.shared import checks
-from domain.shared.act import Act, ContactKind, Language, Role
+from domain.shared.act import Act, ContactKind, Language, Role, Viewer
 from domain.shared.errors import NotFound
-from domain.shared.events import actor_of
 from domain.shared.idempotency import earlier_subject
 from domain.shared.sql import Row, Sql, among, sql
 from domain.shared.transact import Tx, transact
 from domain.tickets.events import TicketEventType, ticket_event
 from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
-from domain.tickets.models import Message, Ticket
+from domain.tickets.incidents import fitting_incident, join, tell_notice
+from domain.tickets.models import Ticket
 from domain.tickets.placing import enter_line, load_ticket, queue_for
 from domain.tickets.rules import LONGEST_MESSAGE
+from domain.tickets.writing import new_message
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _NUMBERS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
 _MOST_NUMBERS = 10
 
 
-def message_place(message_id: UUID) -> str:
-    return f"message:{message_id}"
-
-
 def new_number() -> str:
     """Short enough to read out; 32^9 of them, so guessing one is hopeless and a clash ends in a plain retry."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(9))
     return f"T-{letters[:3]}-{letters[3:6]}-{letters[6:]}"
-
-
-def new_message(tx: Tx, ticket_id: UUID, text: str, *, is_internal: bool = False) -> Message:
-    kind, author_id = actor_of(tx.act.viewer)
-    message_id = tx.act.new_id()
-    return Message(
-        id=message_id,
-        shop_id=tx.act.viewer.shop_id,
-        ticket_id=ticket_id,
-        at=tx.act.now,
-        author_kind=kind,
-        author_id=author_id,
-        is_internal=is_internal,
-        sealed_text=tx.act.keyring.seal(text, message_place(message_id)),
-    )
 
 
 async def open_ticket(
@@ -84,6 +66,7 @@ async def open_ticket(
         ticket.language = language or act.language
         ticket.notice_channel = notice_channel or _usual_channel(act)
         await _link_duplicate(tx, ticket)
+        incident = await fitting_incident(tx, ticket, order)
         message = new_message(tx, ticket.id, text)
         tx.add(ticket, message)
         tx.record(
@@ -96,6 +79,9 @@ async def open_ticket(
                 category=ticket.category,
             ),
         )
+        if incident:
+            join(tx, ticket, incident, by=Viewer.system(ticket.shop_id))
+            tell_notice(tx, ticket, incident)
         return ticket.id
 
     return await transact(act, work)
@@ -127,7 +113,7 @@ async def _own_order(tx: Tx, named: Sql, path: list[str]) -> Row:
 def _orders(tx: Tx, named: Sql) -> Sql:
     criterion = orders_visible_to(tx.act.viewer) & named
     return sql(
-        "SELECT id, buyer_id, email_id, phone_id FROM shop_order WHERE {} ORDER BY placed_at DESC, id DESC LIMIT 1",
+        "SELECT id, product_id, buyer_id, email_id, phone_id FROM shop_order WHERE {} ORDER BY placed_at DESC, id DESC LIMIT 1",
         criterion,
     )
 

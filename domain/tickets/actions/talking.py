@@ -10,12 +10,12 @@ from domain.shared.errors import Forbidden
 from domain.shared.idempotency import earlier_subject
 from domain.shared.transact import Tx, transact
 from domain.tickets import rules
-from domain.tickets.actions.opening import new_message
 from domain.tickets.errors import TicketClosed
 from domain.tickets.events import TicketEventType, ticket_event
 from domain.tickets.kinds import TicketStatus
 from domain.tickets.models import Ticket
 from domain.tickets.placing import enter_line, load_ticket, moment, occupy, release, require_handler
+from domain.tickets.writing import new_message
 
 
 async def add_message(
@@ -43,10 +43,7 @@ async def add_message(
         ticket = await load_ticket(tx, ticket_id)
         if ticket.status == TicketStatus.CLOSED and not is_internal:
             raise TicketClosed(["ticketId"])
-        message = new_message(tx, ticket.id, text, is_internal=is_internal)
-        message.id = message_id
-        message.sealed_text = act.keyring.seal(text, f"message:{message_id}")
-        tx.add(message)
+        tx.add(new_message(tx, ticket.id, text, is_internal=is_internal, message_id=message_id))
         ticket.updated_at = act.now
         if is_internal:
             tx.record(ticket, ticket_event(TicketEventType.NOTE_ADDED, message_id=message_id))

@@ -11,7 +11,6 @@ from domain.shared.errors import Forbidden, Invalid, NotFound, WrongState
 from domain.shared.sql import among, sql
 from domain.shared.transact import Tx, transact
 from domain.tickets import rules
-from domain.tickets.actions.opening import new_message
 from domain.tickets.events import TicketEventType, ticket_event
 from domain.tickets.kinds import Lane, Priority, TicketStatus
 from domain.tickets.models import Queue, Ticket
@@ -27,6 +26,7 @@ from domain.tickets.placing import (
     require_handler,
     require_room,
 )
+from domain.tickets.writing import new_message
 
 
 async def set_presence(act: Act, *, presence: Presence, capacity: int | None) -> UUID:
@@ -63,7 +63,7 @@ async def claim_next(act: Act, *, queue_id: UUID | None = None) -> UUID | None:
             queues = [queue_id]
         await require_room(tx, agent, "queueId")
         waiting = sql("queue_id {} AND is_waiting = {}", among(queues), True)
-        first = await tx.load(Ticket, waiting, order=FIRST_IN_LINE, skip_locked=True)
+        first = await tx.load(Ticket, waiting, order=FIRST_IN_LINE, limit=1, skip_locked=True)
         if not first:
             return None
         ticket = first[0]
