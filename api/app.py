@@ -34,12 +34,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or Settings()
     configure_logs(as_json=settings.log_json)
     bus = Bus(settings.broadcast_url, prefix=settings.broadcast_prefix)
-    hub = Hub(
-        {"ticket": TicketSource(), "inbox": InboxSource()}, is_bus_healthy=lambda: bus.is_healthy
-    )
-    worker = Worker(
-        keyring=settings.keyring, hints=bus, senders=senders(settings), public_url=settings.public_url
-    )
+    hub = Hub({"ticket": TicketSource(), "inbox": InboxSource()}, is_bus_healthy=lambda: bus.is_healthy)
+    worker = Worker(keyring=settings.keyring, hints=bus, senders=senders(settings), public_url=settings.public_url)
     bus.heard, bus.missed, bus.jobs_came = hub.heard, hub.missed, worker.jobs_came
     services = Services(
         keyring=settings.keyring,
@@ -53,9 +49,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     authenticator = Authenticator(settings.keyring)
     schema = make_schema(introspection=settings.introspection)
-    graphql = Endpoint(
-        schema, services, authenticator, origins=settings.origins, shows_ide=settings.introspection
-    )
+    graphql = Endpoint(schema, services, authenticator, origins=settings.origins, shows_ide=settings.introspection)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

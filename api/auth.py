@@ -86,7 +86,7 @@ async def preferred_language(header: str | None, shop_id: UUID) -> Language:
 
 
 def _by_quality(header: str) -> list[str]:
-    weighed = []
+    weighed: list[tuple[float, int, str]] = []
     for part in header[:200].split(","):
         name, _, quality = part.strip().partition(";")
         try:

@@ -91,8 +91,8 @@ class Bus:
 
     async def _listen(self) -> None:
         async with self._broadcast.subscribe(CHANNEL) as events:
-            async for event in events:  # type: ignore[attr-defined]
-                self._take(event.message)
+            while True:
+                self._take((await events.get()).message)
 
     def _take(self, message: str) -> None:
         try:
@@ -109,5 +109,6 @@ class Bus:
 
     async def _listen_for_gaps(self) -> None:
         async with self._broadcast.subscribe(GAP) as events:
-            async for _ in events:  # type: ignore[attr-defined]
+            while True:
+                await events.get()
                 self.missed()

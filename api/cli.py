@@ -125,9 +125,7 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with _database(settings):
         bus = Bus(settings.broadcast_url, prefix=settings.broadcast_prefix)
-        jobs = Worker(
-            keyring=settings.keyring, hints=bus, senders=senders(settings), public_url=settings.public_url
-        )
+        jobs = Worker(keyring=settings.keyring, hints=bus, senders=senders(settings), public_url=settings.public_url)
         bus.jobs_came = jobs.jobs_came
         await bus.start()
         jobs.start()
@@ -193,7 +191,8 @@ def create_staff(
     role: Annotated[Role, typer.Option(help="AGENT, SUPERVISOR or ADMIN.")] = Role.AGENT,
     capacity: Annotated[int, typer.Option(help="Open tickets at once.")] = 3,
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out.")
+        str,
+        typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out."),
     ] = "",
 ) -> None:
     """Make an account that works on all queues."""

@@ -82,9 +82,7 @@ class Hub:
 
     # Followers
 
-    async def follow(
-        self, stream: str, subject_id: UUID, after: int | None
-    ) -> AsyncGenerator[Delivery, None]:
+    async def follow(self, stream: str, subject_id: UUID, after: int | None) -> AsyncGenerator[Delivery, None]:
         source, key = self._sources[stream], (stream, subject_id)
         mailbox = Mailbox()
         topic = await self._join(key, mailbox)
@@ -122,9 +120,7 @@ class Hub:
             if topic.reader:
                 topic.reader.cancel()
 
-    async def _begin(
-        self, source: LogSource, subject_id: UUID, after: int | None
-    ) -> tuple[int, Delivery | None]:
+    async def _begin(self, source: LogSource, subject_id: UUID, after: int | None) -> tuple[int, Delivery | None]:
         """Where to read on, and the aggregate as it stands when the cursor does not say enough."""
         subject = await source.subject(subject_id)
         if subject is None:

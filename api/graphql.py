@@ -55,7 +55,13 @@ class Endpoint(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = TransportHandler
 
     def __init__(
-        self, schema: Schema, services: Services, authenticator: Authenticator, *, origins: list[str], shows_ide: bool
+        self,
+        schema: Schema,
+        services: Services,
+        authenticator: Authenticator,
+        *,
+        origins: list[str],
+        shows_ide: bool,
     ) -> None:
         super().__init__(
             schema,
@@ -90,7 +96,9 @@ class Endpoint(GraphQL[Context, None]):
         given = context.connection_params
         try:
             context.viewer = await self._authenticator.viewer(
-                authorization=_text(given, "authorization"), shop=_text(given, "shop"), address=context.address
+                authorization=_text(given, "authorization"),
+                shop=_text(given, "shop"),
+                address=context.address,
             )
         except RequestError as error:
             ERRORS.labels(error.code).inc()
@@ -117,9 +125,7 @@ class Endpoint(GraphQL[Context, None]):
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(ide_page())
 
-    async def parse_http_body(
-        self, request: AsyncHTTPRequestAdapter
-    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         if request.method == "POST" and _media_type(request.headers) != JSON_TYPE:
             raise HTTPException(415, f"Send the request as {JSON_TYPE}.")
         try:
@@ -202,7 +208,12 @@ def _never_ran(result: ExecutionResult) -> bool:
 
 
 def _require_shape(request: GraphQLRequestData) -> None:
-    shapes = ((request.query, str), (request.operation_name, str), (request.variables, dict), (request.extensions, dict))
+    shapes = (
+        (request.query, str),
+        (request.operation_name, str),
+        (request.variables, dict),
+        (request.extensions, dict),
+    )
     if any(value is not None and not isinstance(value, kind) for value, kind in shapes):
         raise HTTPException(400, "The body is not a GraphQL request.")
 

@@ -49,7 +49,7 @@ class Readiness:
         )
 
     async def _database(self) -> bool:
-        return await fetch_value(Sql("SELECT 1 AS one")) == 1
+        return bool(await fetch_value(Sql("SELECT 1 AS one")))
 
     async def _migrations(self) -> bool:
         if not self._is_migrated:

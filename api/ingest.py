@@ -99,7 +99,7 @@ class IngestEndpoint:
 
     def _draft(self, index: int, value: Any) -> OrderDraft | DomainError:
         """Read by the schema's own OrderInput, so webhook and mutation accept exactly the same."""
-        path = ["orders", index]
+        path: list[str | int] = ["orders", index]
         if found := unstorable(value, "order"):
             return Invalid([*path, *found.split(".")[1:]])
         problems: list[Sequence[str | int]] = []

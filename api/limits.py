@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationContext,
     ValidationRule,
+    parse,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
 
+LONGEST_DOCUMENT = 50_000
 MOST_TOKENS = 2_000
 MOST_DEPTH = 15
 MOST_FIELDS = 1_000
 MOST_ALIASES = 100
+# A document at its limits takes about a megabyte in memory.
+MOST_REMEMBERED = 200
+# The default lets a document of 2,000 tokens keep the event loop for a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 Size = tuple[int, int, int]
+
+
+def too_costly(message: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"code": "COST_EXCEEDED"})
 
 
 class DocumentLimits(ValidationRule):
@@ -60,7 +76,7 @@ class DocumentLimits(ValidationRule):
             self._refuse(f"The document has more than {MOST_ALIASES} aliases.")
 
     def _refuse(self, message: str) -> None:
-        self.report_error(GraphQLError(message, extensions={"code": "COST_EXCEEDED"}))
+        self.report_error(too_costly(message))
 
     def _size(self, selections: SelectionSetNode | None) -> Size:
         depth = fields = aliases = 0
@@ -71,7 +87,11 @@ class DocumentLimits(ValidationRule):
                 below = self._size(node.selection_set)  # type: ignore[attr-defined]
                 if isinstance(node, FieldNode):
                     is_meta = node.name.value in ("__schema", "__type")
-                    below = (1 if is_meta else below[0] + 1, below[1] + 1, below[2] + (node.alias is not None))
+                    below = (
+                        1 if is_meta else below[0] + 1,
+                        below[1] + 1,
+                        below[2] + (node.alias is not None),
+                    )
             depth = max(depth, below[0])
             fields, aliases = min(fields + below[1], 10**6), min(aliases + below[2], 10**6)
         return depth, fields, aliases
@@ -86,13 +106,37 @@ class DocumentLimits(ValidationRule):
         return self._sizes[name]
 
 
-class EarlyLimits(SchemaExtension):
-    """Runs before the standard rules, some of which take quadratic time."""
+class BoundedParsing(SchemaExtension):
+    """Reads a document, or takes it from those read lately. The text is measured first: reading takes time with it."""
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        if len(context.query or "") > LONGEST_DOCUMENT:
+            raise too_costly(f"The document is longer than {LONGEST_DOCUMENT} characters.")
+        context.graphql_document = _parsed(context.query or "")
+        yield
+
+
+class BoundedValidation(SchemaExtension):
+    """The limits run before the standard rules, some of which take quadratic time."""
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         if context.graphql_document is not None and context.pre_execution_errors is None:
             schema: Any = context.schema
-            errors = validate(schema._schema, context.graphql_document, [DocumentLimits])
-            context.pre_execution_errors = errors or None
+            context.pre_execution_errors = _validated(
+                schema._schema, context.graphql_document, context.validation_rules
+            )
         yield
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _parsed(text: str) -> DocumentNode:
+    return parse(text, max_tokens=MOST_TOKENS)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _validated(
+    schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+) -> list[GraphQLError]:
+    return validate(schema, document, [DocumentLimits]) or validate_document(schema, document, rules)

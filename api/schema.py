@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import strawberry
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
-from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.exceptions import MissingQueryError
+from strawberry.extensions import DisableIntrospection
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from api.limits import MOST_TOKENS, EarlyLimits
+from api.limits import BoundedParsing, BoundedValidation, is_limit
 from api.metrics import ERRORS
 from api.texts import RefuseUnstorableTexts
 from domain.shared.errors import BadInput, RequestError
@@ -86,21 +88,23 @@ def _code_of(error: GraphQLError) -> str:
     original = error.original_error
     if isinstance(original, RequestError):
         return original.code
+    if isinstance(original, CannotGetOperationTypeError | MissingQueryError):
+        return "BAD_REQUEST"
     if error.extensions and "code" in error.extensions:
         return str(error.extensions["code"])
+    if is_limit(error):
+        return "COST_EXCEEDED"
     if isinstance(error, GraphQLSyntaxError):
-        return "COST_EXCEEDED" if "too many tokens" in error.message.lower() else "GRAPHQL_PARSE_FAILED"
-    if original is None and not error.path:
-        return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
+        return "GRAPHQL_PARSE_FAILED"
+    if error.message.startswith("Variable '$") and not error.path:
+        return "BAD_USER_INPUT" if isinstance(original, GraphQLError) else "GRAPHQL_VALIDATION_FAILED"
     if original is None:
-        return "BAD_USER_INPUT"
+        return "BAD_USER_INPUT" if error.path else "GRAPHQL_VALIDATION_FAILED"
     return "INTERNAL"
 
 
 class Schema(strawberry.Schema):
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Gives each error its code, in place. What is a bug is logged under an id and says nothing else."""
         for error in errors:
             code = _code_of(error)
@@ -116,11 +120,9 @@ class Schema(strawberry.Schema):
 
 def make_schema(*, introspection: bool = True) -> Schema:
     extensions: list[Any] = [
+        BoundedParsing,
         RefuseUnstorableTexts,
-        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
-        lambda: ParserCache(maxsize=1000),
-        EarlyLimits,
-        lambda: ValidationCache(maxsize=1000),
+        BoundedValidation,
     ]
     if not introspection:
         extensions.append(DisableIntrospection)

@@ -20,25 +20,29 @@ from domain.shared.database import tortoise_config
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="XIAOKA_", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(Path("var"), description="Where the embedded database, the key and files live.")
-    database_url: str = Field("", description="`sqlite://path` or `postgres://…`; empty: SQLite in the data folder.")
-    database_pool: int = Field(20, ge=4, le=200, description="PostgreSQL connections of one process.")
-    broadcast_url: str = Field("memory://", description="`memory://` or `redis://…`.")
-    broadcast_prefix: str = Field("xiaoka", description="Keeps installations apart that share one Redis.")
-    keys: str = Field(
-        "", description="Master keys as `id:base64`, comma separated; empty: a key file in the data folder."
+    data_dir: Path = Field(default=Path("var"), description="Where the embedded database, the key and files live.")
+    database_url: str = Field(
+        default="", description="`sqlite://path` or `postgres://…`; empty: SQLite in the data folder."
     )
-    public_url: str = Field("", description="Address of the shop's ticket page, for links in messages.")
-    allowed_origins: str = Field("", description="Other origins whose pages may open websockets, comma separated.")
-    proxy_headers: bool = Field(False, description="Believe X-Forwarded-For; only behind a proxy that sets it.")
-    demo: bool = Field(False, description="Codes also go to the demo's inbox page.")
-    smtp_url: str = Field("", description="`smtp://user:password@host:port`; empty: mails are printed.")
-    mail_from: str = Field("Xiaoka <no-reply@localhost.localdomain>", description="Sender of e-mails.")
-    sms_url: str = Field("", description="An HTTP gateway that takes JSON {to, text, key}; empty: printed.")
-    sms_token: str = Field("", description="Bearer token for the SMS gateway.")
-    worker: bool = Field(True, description="Do jobs inside the server process.")
-    log_json: bool = Field(False, description="Log lines as JSON.")
-    introspection: bool = Field(True, description="Answer questions about the schema, and show GraphiQL.")
+    database_pool: int = Field(default=20, ge=4, le=200, description="PostgreSQL connections of one process.")
+    broadcast_url: str = Field(default="memory://", description="`memory://` or `redis://…`.")
+    broadcast_prefix: str = Field(default="xiaoka", description="Keeps installations apart that share one Redis.")
+    keys: str = Field(
+        default="", description="Master keys as `id:base64`, comma separated; empty: a key file in the data folder."
+    )
+    public_url: str = Field(default="", description="Address of the shop's ticket page, for links in messages.")
+    allowed_origins: str = Field(
+        default="", description="Other origins whose pages may open websockets, comma separated."
+    )
+    proxy_headers: bool = Field(default=False, description="Believe X-Forwarded-For; only behind a proxy that sets it.")
+    demo: bool = Field(default=False, description="Codes also go to the demo's inbox page.")
+    smtp_url: str = Field(default="", description="`smtp://user:password@host:port`; empty: mails are printed.")
+    mail_from: str = Field(default="Xiaoka <no-reply@localhost.localdomain>", description="Sender of e-mails.")
+    sms_url: str = Field(default="", description="An HTTP gateway that takes JSON {to, text, key}; empty: printed.")
+    sms_token: str = Field(default="", description="Bearer token for the SMS gateway.")
+    worker: bool = Field(default=True, description="Do jobs inside the server process.")
+    log_json: bool = Field(default=False, description="Log lines as JSON.")
+    introspection: bool = Field(default=True, description="Answer questions about the schema, and show GraphiQL.")
 
     @field_validator("database_url")
     @classmethod

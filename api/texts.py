@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import GraphQLError, StringValueNode, Visitor, visit
 from strawberry.extensions import SchemaExtension
+
+_Trail: TypeAlias = "tuple[_Trail | None, str | int]"
 
 
 def is_storable(text: str) -> bool:
@@ -21,19 +23,28 @@ def is_storable(text: str) -> bool:
     return True
 
 
-def unstorable(value: Any, path: str) -> str | None:
-    """The path of the first text that cannot be stored, or None."""
-    if isinstance(value, str):
-        return None if is_storable(value) else path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if found := unstorable(item, f"{path}.{key}" if is_storable(str(key)) else path):
-                return found
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if found := unstorable(item, f"{path}.{index}"):
-                return found
+def unstorable(value: Any) -> list[str | int] | None:
+    """The path of a text that cannot be stored, or None. Without recursion: what comes in may be nested deeply."""
+    waiting: list[tuple[Any, _Trail | None]] = [(value, None)]
+    while waiting:
+        item, trail = waiting.pop()
+        if isinstance(item, str) and not is_storable(item):
+            return _path(trail)
+        if isinstance(item, dict):
+            if not all(map(is_storable, item)):
+                return _path(trail)
+            waiting.extend((below, (trail, key)) for key, below in item.items())
+        elif isinstance(item, list):
+            waiting.extend((below, (trail, index)) for index, below in enumerate(item))
     return None
+
+
+def _path(trail: _Trail | None) -> list[str | int]:
+    path: list[str | int] = []
+    while trail is not None:
+        trail, step = trail
+        path.append(step)
+    return path[::-1]
 
 
 class _Literals(Visitor):
@@ -49,14 +60,23 @@ class _Literals(Visitor):
 class RefuseUnstorableTexts(SchemaExtension):
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
-        found = unstorable(context.variables, "variables") if context.variables else None
-        if found is None and "\\u" in (context.query or "") and context.graphql_document:
-            literals = _Literals()
-            visit(context.graphql_document, literals)
-            found = None if literals.is_clean else "query"
-        if found is not None and context.pre_execution_errors is None:
-            message = f"A text holds a character that cannot be stored, at {found}."
-            context.pre_execution_errors = [
-                GraphQLError(message, extensions={"code": "BAD_USER_INPUT", "argument": found.split(".")})
-            ]
+        if context.pre_execution_errors is None and (path := self._found()) is not None:
+            where = ".".join(map(str, path))
+            message = f"A text holds a character that cannot be stored, at {where}."
+            extensions = {"code": "BAD_USER_INPUT", "argument": path}
+            context.pre_execution_errors = [GraphQLError(message, extensions=extensions)]
         yield
+
+    def _found(self) -> list[str | int] | None:
+        context = self.execution_context
+        found = unstorable(context.variables)
+        if found is not None:
+            return ["variables", *found]
+        text = context.query or ""
+        if not is_storable(text):
+            return ["query"]
+        if "\\u" not in text or context.graphql_document is None:
+            return None
+        literals = _Literals()
+        visit(context.graphql_document, literals)
+        return None if literals.is_clean else ["query"]

@@ -41,9 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    def __init__(
-        self, *, keyring: Keyring, hints: Hints, senders: Mapping[Channel, Sender], public_url: str
-    ) -> None:
+    def __init__(self, *, keyring: Keyring, hints: Hints, senders: Mapping[Channel, Sender], public_url: str) -> None:
         self._keyring = keyring
         self._hints = hints
         self._public_url = public_url
@@ -103,12 +101,10 @@ class Worker:
             db = get_connection("default")
             try:
                 await self._works[job["kind"]](self._act(job["shop_id"]), orjson.loads(job["payload_json"]))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the job must not be lost
+            except Exception as error:
                 is_transient = isinstance(error, Transient | OSError)
                 log.warning("job.failed", kind=job["kind"], attempts=job["attempts"], exc_info=not is_transient)
-                is_parked = await fail_job(
-                    db, job, now=now_micros(), error=repr(error), is_transient=is_transient
-                )
+                is_parked = await fail_job(db, job, now=now_micros(), error=repr(error), is_transient=is_transient)
                 JOBS_DONE.labels(job["kind"], "parked" if is_parked else "failed").inc()
             else:
                 await finish_job(db, job)

@@ -51,4 +51,4 @@ class SmtpSender:
             raise
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Transient(type(error).__name__) from error
-        return message["Message-ID"]
+        return str(message["Message-ID"])

@@ -34,10 +34,11 @@ class WindowThrottle:
         item = RateLimitItemPerSecond(limit, seconds)
         if self._shared:
             try:
-                return await self._count(self._shared, item, key)
+                await self._count(self._shared, item, key)
             except StorageError:
-                pass
-        await self._count(self._own, item, key)
+                await self._count(self._own, item, key)
+        else:
+            await self._count(self._own, item, key)
 
     async def _count(self, limiter: FixedWindowRateLimiter, item: RateLimitItemPerSecond, key: str) -> None:
         if not await limiter.hit(item, key):

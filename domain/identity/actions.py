@@ -89,9 +89,7 @@ async def request_code(
                 template="CODE",
                 facts={"code": code},
             )
-        return Challenge(
-            id=challenge.id, masked_destination=masked_destination, expires_at=challenge.expires_at
-        )
+        return Challenge(id=challenge.id, masked_destination=masked_destination, expires_at=challenge.expires_at)
 
     return await transact(act, work)
 
@@ -101,9 +99,7 @@ async def verify_code(act: Act, *, challenge_id: UUID, code: str) -> Grant:
     await act.throttle.hit(f"verify:address:{act.viewer.address}", limit=60, seconds=HOUR // SECOND)
 
     async def work(tx: Tx) -> Grant | CodeInvalid | CodeExpired:
-        challenge = await tx.load_one(
-            CodeChallenge, sql("id = {} AND shop_id = {}", challenge_id, act.viewer.shop_id)
-        )
+        challenge = await tx.load_one(CodeChallenge, sql("id = {} AND shop_id = {}", challenge_id, act.viewer.shop_id))
         if challenge is None:
             return CodeExpired(["challengeId"])
         if challenge.is_used or challenge.expires_at <= act.now or challenge.attempts >= CODE_TRIES:
@@ -125,9 +121,7 @@ async def verify_code(act: Act, *, challenge_id: UUID, code: str) -> Grant:
 async def _buyer_behind(tx: Tx, contact_id: UUID) -> Buyer:
     contact = await read_contact(tx.act, contact_id)
     assert contact is not None
-    await keep_buyers(
-        tx, {contact_id: ContactText(contact.kind, contact.normal)}, external_keys={}, languages={}
-    )
+    await keep_buyers(tx, {contact_id: ContactText(contact.kind, contact.normal)}, external_keys={}, languages={})
     buyer = await tx.load_one(Buyer, sql("contact_id = {}", contact_id))
     assert buyer is not None
     return buyer
@@ -165,7 +159,7 @@ async def login_staff(act: Act, *, email: str, password: str) -> Grant:
 
 
 async def _verified_hash(act: Act, email_key: str, password: str) -> str | None:
-    """The stored hash that the password fits. Takes tens of milliseconds, so in a thread and outside the transaction."""
+    """The stored hash that the password fits. Takes tens of milliseconds: in a thread, outside the transaction."""
     known = await _password_hash(act, email_key)
     fits = await asyncio.to_thread(_matches, known or _hash_of_nobody(), password)
     return known if fits else None
@@ -173,6 +167,10 @@ async def _verified_hash(act: Act, email_key: str, password: str) -> str | None:
 
 async def _password_hash(act: Act, email_key: str) -> str | None:
     found: str | None = await fetch_value(
-        sql("SELECT password_hash FROM agent WHERE shop_id = {} AND email_key = {}", act.viewer.shop_id, email_key)
+        sql(
+            "SELECT password_hash FROM agent WHERE shop_id = {} AND email_key = {}",
+            act.viewer.shop_id,
+            email_key,
+        )
     )
     return found

@@ -63,7 +63,11 @@ async def _known(tx: Tx, keys: dict[str, ContactText]) -> dict[ContactText, UUID
 
 
 async def keep_buyers(
-    tx: Tx, contacts: dict[UUID, ContactText], *, external_keys: dict[UUID, str | None], languages: dict[UUID, Any]
+    tx: Tx,
+    contacts: dict[UUID, ContactText],
+    *,
+    external_keys: dict[UUID, str | None],
+    languages: dict[UUID, Any],
 ) -> dict[UUID, UUID]:
     """The buyer behind each contact id; those never seen before are added."""
     if not contacts:

@@ -59,7 +59,10 @@ async def read_api_key(key: str, *, now: int) -> Viewer | None:
     except ValueError:
         return None
     row = await fetch_one(
-        sql("SELECT shop_id, name, secret_hash, scopes, expires_at, revoked_at FROM api_key WHERE id = {}", key_id)
+        sql(
+            "SELECT shop_id, name, secret_hash, scopes, expires_at, revoked_at FROM api_key WHERE id = {}",
+            key_id,
+        )
     )
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), _hash(parts[2])):
         return None

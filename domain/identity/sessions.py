@@ -64,21 +64,21 @@ def _grant(act: Act, session: Session, viewer: Viewer, secret: str) -> Grant:
 
 def begin_session(tx: Tx, subject: Buyer | Agent, *, lifetime: int) -> Grant:
     act, secret = tx.act, secrets.token_urlsafe(32)
-    is_buyer = isinstance(subject, Buyer)
+    buyer = subject if isinstance(subject, Buyer) else None
     session = Session(
         id=act.new_id(),
         shop_id=subject.shop_id,
         role=Role.BUYER if isinstance(subject, Buyer) else subject.role,
         principal_id=subject.id,
-        contact_id=subject.contact_id if isinstance(subject, Buyer) else None,
-        contact_kind=subject.contact_kind if isinstance(subject, Buyer) else None,
+        contact_id=buyer.contact_id if buyer else None,
+        contact_kind=buyer.contact_kind if buyer else None,
         refresh_hash=_secret_hash(secret),
         created_at=act.now,
         expires_at=act.now + lifetime,
         revoked_at=None,
     )
     tx.add(session)
-    name = subject.masked_contact if is_buyer else subject.name
+    name = subject.masked_contact if isinstance(subject, Buyer) else subject.name
     return _grant(act, session, _viewer(session, name), secret)
 
 
@@ -131,7 +131,10 @@ def read_token(keyring: Keyring, token: str) -> Viewer | None:
     """The viewer whom a token names, or None when it is not ours, was changed, or has run out."""
     try:
         claims = jwt.decode(
-            token, keyring.derived("token"), algorithms=[ALGORITHM], options={"require": ["exp", "sid", "sub"]}
+            token,
+            keyring.derived("token"),
+            algorithms=[ALGORITHM],
+            options={"require": ["exp", "sid", "sub"]},
         )
         return Viewer(
             role=Role(claims["role"]),

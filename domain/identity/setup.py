@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from domain.identity.actions import hash_password
-from domain.identity.kinds import Presence
-from domain.identity.models import Agent, Shop
-from domain.identity.rules import LONGEST_CONTACT
+from domain.identity.kinds import Lane, Presence
+from domain.identity.models import Agent, Buyer, Shop
+from domain.identity.rules import LONGEST_CONTACT, normal_email
 from domain.shared import checks
 from domain.shared.act import Act, Language, Role
-from domain.shared.errors import Conflict
+from domain.shared.errors import Conflict, NotFound
 from domain.shared.sql import sql
 from domain.shared.transact import Tx, transact
 
@@ -39,6 +39,7 @@ async def create_agent(
 ) -> UUID:
     checks.text(password, ["password"], least=SHORTEST_PASSWORD, most=200)
     email_key = checks.text(email, ["email"], most=LONGEST_CONTACT).lower()
+    normal_email(email_key, ["email"])
     password_hash = hash_password(password)
 
     async def work(tx: Tx) -> UUID:
@@ -61,3 +62,16 @@ async def create_agent(
         return agent.id
 
     return await transact(act, work)
+
+
+async def set_lane(act: Act, *, buyer_id: UUID, lane: Lane) -> None:
+    """How early the buyer's coming tickets count; those in line keep their place."""
+    act.viewer.require(Role.ADMIN)
+
+    async def work(tx: Tx) -> None:
+        buyer = await tx.load_one(Buyer, sql("id = {} AND shop_id = {}", buyer_id, act.viewer.shop_id))
+        if buyer is None:
+            raise NotFound(["buyerId"])
+        buyer.lane = lane
+
+    await transact(act, work)

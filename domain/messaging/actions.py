@@ -50,11 +50,7 @@ def send(
         sent_at=None,
     )
     tx.add(outgoing)
-    tx.schedule(
-        JobOrder(
-            kind="deliver", key=f"deliver:{key}", due_at=act.now, payload={"outgoing": str(outgoing.id)}
-        )
-    )
+    tx.schedule(JobOrder(kind="deliver", key=f"deliver:{key}", due_at=act.now, payload={"outgoing": str(outgoing.id)}))
 
 
 async def was_queued(tx: Tx, key: str) -> bool:

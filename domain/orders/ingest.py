@@ -64,9 +64,7 @@ def _outcome(facts: OrderFacts, kept: Kept, *, is_newest: bool) -> IngestOutcome
     return IngestOutcome.CREATED if kept.is_new else IngestOutcome.UPDATED
 
 
-def _result(
-    index: int, order: Checked, newest: Mapping[str, OrderFacts], kept: Mapping[str, Kept]
-) -> IngestResult:
+def _result(index: int, order: Checked, newest: Mapping[str, OrderFacts], kept: Mapping[str, Kept]) -> IngestResult:
     if isinstance(order, DomainError):
         return IngestResult(index=index, outcome=IngestOutcome.REJECTED, error=order)
     key = order.draft.external_key
@@ -74,9 +72,7 @@ def _result(
     return IngestResult(index=index, outcome=outcome, order_id=kept[key].order_id)
 
 
-async def ingest_orders(
-    act: Act, *, source: str, drafts: Sequence[OrderDraft | DomainError]
-) -> list[IngestResult]:
+async def ingest_orders(act: Act, *, source: str, drafts: Sequence[OrderDraft | DomainError]) -> list[IngestResult]:
     """Results in the order of the drafts. A draft that could not even be read comes as the error that it is."""
     source = checks.text(source, ["source"], most=40)
     checks.count(drafts, ["orders"], most=MOST_ORDERS, least=1)

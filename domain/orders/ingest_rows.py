@@ -37,8 +37,8 @@ async def keep_orders(tx: Tx, source: str, orders: Mapping[str, OrderFacts]) -> 
     given = [c for facts in orders.values() for c in (facts.email, facts.phone) if c]
     contacts = await keep_contacts(tx, given)
     buyers = await _keep_buyers(tx, orders, contacts)
-    products = await _keep_products(tx, source, orders)
-    rows = [_order_row(tx.act, source, facts, contacts, buyers, products) for facts in orders.values()]
+    known = _Known(contacts, buyers, await _keep_products(tx, source, orders))
+    rows = [_order_row(tx.act, source, facts, known) for facts in orders.values()]
     landed = {row["external_key"]: row["id"] for row in await _upsert_orders(tx, rows)}
     await _keep_parts(tx, orders, landed)
     proposed = {row["external_key"]: row["id"] for row in rows}
@@ -64,9 +64,7 @@ async def _left_alone(tx: Tx, source: str, keys: list[str]) -> dict[str, Kept]:
         )
     )  # fmt: skip
     return {
-        row["external_key"]: Kept(
-            order_id=row["id"], version=row["version"], has_landed=False, is_new=False
-        )
+        row["external_key"]: Kept(order_id=row["id"], version=row["version"], has_landed=False, is_new=False)
         for row in rows
     }
 
@@ -121,15 +119,17 @@ def phone_tail_key(act: Act, number: str, tail: str) -> str:
     return act.keyring.blind_index("phone-tail", str(act.viewer.shop_id), number, tail)
 
 
-def _order_row(
-    act: Act,
-    source: str,
-    facts: OrderFacts,
-    contacts: Mapping[ContactText, UUID],
-    buyers: Mapping[UUID, UUID],
-    products: Mapping[str, UUID],
-) -> Row:
-    draft, order_id = facts.draft, act.new_id()
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the orders of a call refer to, by what they call it."""
+
+    contacts: Mapping[ContactText, UUID]
+    buyers: Mapping[UUID, UUID]
+    products: Mapping[str, UUID]
+
+
+def _order_row(act: Act, source: str, facts: OrderFacts, known: _Known) -> Row:
+    draft, order_id, contacts = facts.draft, act.new_id(), known.contacts
     contact_id = contacts[facts.contact] if facts.contact else None
     return {
         "id": order_id,
@@ -144,14 +144,14 @@ def _order_row(
         "delivery_status": draft.delivery_status,
         "placed_at": draft.placed_at,
         "paid_at": draft.paid_at,
-        "product_id": products[draft.product.external_key],
+        "product_id": known.products[draft.product.external_key],
         "product_name": draft.product.name,
         "unit_price_minor": facts.unit_price.minor if facts.unit_price else None,
         "warranty_hours": draft.product.warranty_hours,
         "quantity": draft.quantity,
         "total_minor": facts.total.minor,
         "currency": facts.total.currency,
-        "buyer_id": buyers[contact_id] if contact_id else None,
+        "buyer_id": known.buyers[contact_id] if contact_id else None,
         "email_id": contacts[facts.email] if facts.email else None,
         "phone_id": contacts[facts.phone] if facts.phone else None,
         "phone_tail_key": phone_tail_key(act, draft.number, facts.phone.normal[-4:]) if facts.phone else None,

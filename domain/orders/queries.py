@@ -74,18 +74,14 @@ async def orders_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]:
     return {row["id"]: row for row in rows}
 
 
-async def find_order(
-    viewer: Viewer, *, number: str | None = None, payment_serial: str | None = None
-) -> Row | None:
+async def find_order(viewer: Viewer, *, number: str | None = None, payment_serial: str | None = None) -> Row | None:
     """The newest one where a shop's systems share a number."""
     named = sql("number = {}", number) if number else sql("payment_serial = {}", payment_serial)
     criterion = orders_visible_to(viewer) & sql("shop_id = {}", viewer.shop_id) & named
     return await fetch_one(select(Order, criterion) + Sql("ORDER BY placed_at DESC, id DESC LIMIT 1"))
 
 
-async def find_by_proof(
-    viewer: Viewer, *, named: Sql, email_id: UUID | None, phone_tail_keys: Sql
-) -> Row | None:
+async def find_by_proof(viewer: Viewer, *, named: Sql, email_id: UUID | None, phone_tail_keys: Sql) -> Row | None:
     """For a guest: the order that bears this name and this proof, or nothing; one statement whatever is wrong."""
     proof = sql("email_id = {}", email_id) if email_id else phone_tail_keys
     criterion = sql("shop_id = {}", viewer.shop_id) & named & proof

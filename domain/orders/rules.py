@@ -67,9 +67,7 @@ def _product(product: ProductDraft, path: Path) -> ProductDraft:
         external_key=text(product.external_key, [*path, "externalId"], most=100),
         name=text(product.name, [*path, "name"], most=200),
         category=optional_text(product.category, [*path, "category"], most=80),
-        warranty_hours=hours
-        if hours is None
-        else number(hours, [*path, "warrantyHours"], least=0, most=87_600),
+        warranty_hours=hours if hours is None else number(hours, [*path, "warrantyHours"], least=0, most=87_600),
     )
 
 

@@ -33,6 +33,4 @@ def uuid7(at: int | None = None) -> UUID:
             drawn = _newest + 1 + int.from_bytes(os.urandom(4), "big")
         _newest = drawn
     noise = drawn & ((1 << _NOISE_BITS) - 1)
-    return UUID(
-        int=(drawn >> _NOISE_BITS) << 80 | 0x7 << 76 | (noise >> 62) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
-    )
+    return UUID(int=(drawn >> _NOISE_BITS) << 80 | 0x7 << 76 | (noise >> 62) << 64 | 0b10 << 62 | noise & (1 << 62) - 1)

@@ -49,9 +49,7 @@ def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
     expanded = expand_db_url(url)
     is_sqlite = expanded["engine"].endswith("sqlite")
     return {
-        "connections": _sqlite(expanded["credentials"])
-        if is_sqlite
-        else _postgres(expanded["credentials"], pool_size),
+        "connections": _sqlite(expanded["credentials"]) if is_sqlite else _postgres(expanded["credentials"], pool_size),
         "apps": APPS,
         "use_tz": True,
     }

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 import orjson
+
 from domain.shared.act import Role, Viewer
 from domain.shared.clock import DAY
 from domain.shared.described import Described

@@ -92,7 +92,7 @@ def backoff(attempts: int, *, jitter: float) -> int:
 
 async def fail_job(db: BaseDBAsyncClient, job: Row, *, now: int, error: str, is_transient: bool) -> bool:
     """Puts the job back for later, or parks it where staff see it. Answers whether it was parked."""
-    is_parked = job["attempts"] >= (MOST_ATTEMPTS if is_transient else BUG_ATTEMPTS)
+    is_parked: bool = job["attempts"] >= (MOST_ATTEMPTS if is_transient else BUG_ATTEMPTS)
     due_at = now + backoff(job["attempts"], jitter=random.random())  # noqa: S311 - spreads load, hides nothing
     await execute(
         sql(

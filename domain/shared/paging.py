@@ -76,9 +76,7 @@ def decode_cursor(keyring: Keyring, order: Order, cursor: str, argument: str) ->
         content = keyring.unseal_cursor(f"page:{order.name}", decode_bytes(cursor))
         return Key(struct.unpack(">q", content[:8])[0], UUID(bytes=content[8:]))
     except (Unreadable, struct.error, ValueError) as error:
-        raise BadInput(
-            f"`{argument}` is not a cursor that this list gave out.", argument=[argument]
-        ) from error
+        raise BadInput(f"`{argument}` is not a cursor that this list gave out.", argument=[argument]) from error
 
 
 def _size(first: int | None, last: int | None) -> int:
@@ -123,9 +121,7 @@ def window(page: Page) -> tuple[Sql, Sql]:
     if page.before:
         criterion = criterion & _beyond(page.order, page.before, later=False)
     direction = "DESC" if page.order.descending != page.backwards else "ASC"
-    tail = sql(
-        f"ORDER BY {page.order.column} {direction}, id {direction} LIMIT {{}}", page.size + 1
-    )
+    tail = sql(f"ORDER BY {page.order.column} {direction}, id {direction} LIMIT {{}}", page.size + 1)
     return criterion, tail
 
 

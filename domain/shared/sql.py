@@ -1,8 +1,8 @@
 """Raw SQL in one placeholder style, with typed rows on both databases.
 
 A fragment is text with `{}` for each value or nested fragment. Rows are dicts. Types follow the column's name, because
-SQLite gives ids as text and booleans as integers: `id` and `…_id` are UUIDs, `is_…` and `has_…` are booleans; everything
-else comes as the driver gives it (text, integers, floats, bytes). A key of somebody else's system is called `…_key`.
+SQLite gives ids as text and booleans as integers: `id` and `…_id` are UUIDs, `is_…` and `has_…` are booleans; all else
+comes as the driver gives it (text, integers, floats, bytes). A key of somebody else's system is called `…_key`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def sql(text: str, *values: object) -> Sql:
     pieces = text.split("{}")
     if len(pieces) != len(values) + 1:
         raise RuntimeError(f"{len(pieces) - 1} places for {len(values)} values: {text}")
-    out, args = [pieces[0]], []
+    out: list[str] = [pieces[0]]
+    args: list[Any] = []
     for value, piece in zip(values, pieces[1:], strict=True):
         if isinstance(value, Sql):
             out.append(value.text)
@@ -185,8 +186,6 @@ def insert(model: type[Model], rows: Sequence[Row], conflict: Sql | None = None)
     columns = list(rows[0])
     values = joined(joined(sql("{}", row[c]) for c in columns) for row in rows).args
     one = "(" + ", ".join([_MARK] * len(columns)) + ")"
-    text = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES {', '.join([one] * len(rows))}"
-    )
+    text = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES {', '.join([one] * len(rows))}"
     statement = Sql(text, values)
     return statement + conflict if conflict else statement

@@ -1,8 +1,8 @@
 """One transaction: rows, numbered events, and the jobs that follow from them, all or nothing.
 
 `work` may be run again from its first line (deadlock, serialization failure, busy database), so it changes nothing but
-rows. It runs in a task of its own that a cancelled caller does not cancel: a cancel inside BEGIN or COMMIT would leak the
-connection or the lock.
+rows. It runs in a task of its own that a cancelled caller does not cancel: a cancel inside BEGIN or COMMIT would
+leak the connection or the lock.
 """
 
 from __future__ import annotations
@@ -67,7 +67,13 @@ class Tx:
         return await execute(statement, self.db)
 
     async def load(
-        self, model: type[M], criterion: Sql, *, order: Sql | None = None, limit: int | None = None, skip_locked: bool = False
+        self,
+        model: type[M],
+        criterion: Sql,
+        *,
+        order: Sql | None = None,
+        limit: int | None = None,
+        skip_locked: bool = False,
     ) -> list[M]:
         """Rows locked until the end; SQLite needs no row locks, as its transaction is alone."""
         lock = Sql("FOR UPDATE SKIP LOCKED" if skip_locked else "FOR UPDATE")
@@ -112,7 +118,10 @@ class Tx:
         if event.type in self.act.reacting_types:
             self.schedule(
                 JobOrder(
-                    kind="react", key=f"react:{event_id}", due_at=self.act.now, payload={"event": str(event_id)}
+                    kind="react",
+                    key=f"react:{event_id}",
+                    due_at=self.act.now,
+                    payload={"event": str(event_id)},
                 )
             )
         return event_id

@@ -15,7 +15,11 @@ HEADS = 20
 
 async def read_line(queue_id: UUID, *, now: int) -> Line:
     waiting = await fetch(
-        sql("SELECT id FROM ticket WHERE queue_id = {} AND is_waiting = {} ORDER BY rank_at, id", queue_id, True)
+        sql(
+            "SELECT id FROM ticket WHERE queue_id = {} AND is_waiting = {} ORDER BY rank_at, id",
+            queue_id,
+            True,
+        )
     )
     in_line = [row["id"] for row in waiting]
     return Line(

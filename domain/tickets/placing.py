@@ -127,9 +127,7 @@ async def queue_for(tx: Tx, category: str) -> Row:
 
 
 async def queues_of_agent(tx: Tx, agent_id: UUID) -> list[UUID]:
-    rows = await tx.fetch(
-        sql("SELECT queue_id FROM queue_member WHERE agent_id = {} ORDER BY queue_id", agent_id)
-    )
+    rows = await tx.fetch(sql("SELECT queue_id FROM queue_member WHERE agent_id = {} ORDER BY queue_id", agent_id))
     return [row["queue_id"] for row in rows]
 
 

@@ -74,7 +74,16 @@ def may_see(viewer: Viewer, ticket: Row) -> bool:
 
 def _filtered(wanted: TicketFilter) -> Sql:
     whole = EVERYTHING
-    for name in ("category", "priority", "queue_id", "agent_id", "order_id", "buyer_id", "incident_id", "number"):
+    for name in (
+        "category",
+        "priority",
+        "queue_id",
+        "agent_id",
+        "order_id",
+        "buyer_id",
+        "incident_id",
+        "number",
+    ):
         value = getattr(wanted, name)
         if value is not None:
             whole = whole & sql(f"{name} = {{}}", value)

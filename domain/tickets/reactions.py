@@ -44,9 +44,7 @@ async def tell_buyer(act: Act, event: Row) -> None:
 
 async def _tell(tx: Tx, ticket: Row, template: str, *, key: str) -> None:
     facts = {"number": ticket["number"], "link": ticket_link(tx.act, ticket["id"])}
-    await put_in_inbox(
-        tx, owner_id=ticket["buyer_id"], key=key, template=template, facts=facts, ticket_id=ticket["id"]
-    )
+    await put_in_inbox(tx, owner_id=ticket["buyer_id"], key=key, template=template, facts=facts, ticket_id=ticket["id"])
     channel = Channel(ticket["notice_channel"])
     if ticket["contact_kind"] != OF_CHANNEL.get(channel) or await was_queued(tx, key):
         return

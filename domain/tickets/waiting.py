@@ -1,9 +1,9 @@
 """How long somebody in line will wait: a pure answer from facts about the queue.
 
-The p-th in line is taken when the p-th slot becomes free. With `s` slots that free themselves independently after service
-times of mean m and coefficient of variation c, the p-th release comes at about a Gamma distributed moment of shape p / c²
-and mean p · m / s. Its quantiles are taken with the cube-root formula of Wilson and Hilferty (1931, "The Distribution of
-Chi-Square", PNAS 17:684-688). For p = 1 and s = 1 they are close to the quantiles of the service times themselves.
+The p-th in line is taken when the p-th slot becomes free. With `s` slots that free themselves independently after
+service times of mean m and coefficient of variation c, the p-th release comes at about a Gamma distributed moment of
+shape p / c² and mean p · m / s. Its quantiles are taken with the cube-root formula of Wilson and Hilferty (1931, "The
+Distribution of Chi-Square", PNAS 17:684-688). For p = 1 and s = 1 they are close to those of the service times.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import strawberry
 
@@ -91,17 +91,18 @@ class SessionRefreshPayload(Access):
     pass
 
 
-def _granted(grant: Grant) -> dict[str, object]:
+A = TypeVar("A", bound=Access)
+
+
+def _granted(payload: type[A], grant: Grant) -> A:
     viewer = grant.viewer
-    return {
-        "token": grant.token,
-        "expires_at": grant.expires_at,
-        "refresh_token": grant.refresh_token,
-        "session_expires_at": grant.session_expires_at,
-        "viewer": Viewer(
-            role=viewer.role, scopes=[], name=viewer.name, expires_at=Instant(grant.expires_at)
-        ),
-    }
+    return payload(
+        token=grant.token,
+        expires_at=Instant(grant.expires_at),
+        refresh_token=grant.refresh_token,
+        session_expires_at=Instant(grant.session_expires_at),
+        viewer=Viewer(role=viewer.role, scopes=[], name=viewer.name, expires_at=Instant(grant.expires_at)),
+    )
 
 
 @strawberry.type
@@ -110,19 +111,15 @@ class IdentityQueries:
     def viewer(self, info: Info) -> Viewer:
         viewer = info.context.viewer
         expires_at = None if viewer.expires_at is None else Instant(viewer.expires_at)
-        return Viewer(
-            role=viewer.role, scopes=sorted(viewer.scopes), name=viewer.name, expires_at=expires_at
-        )
+        return Viewer(role=viewer.role, scopes=sorted(viewer.scopes), name=viewer.name, expires_at=expires_at)
 
 
 @strawberry.type
 class IdentityMutations:
     @mutation(
-        description="Sends a one-time code to a purchase contact. The answer is the same whether the order exists or not."
+        description="Sends a one-time code to a purchase contact. The answer does not tell whether the order exists."
     )
-    async def code_request(
-        self, info: Info, input: Annotated[CodeRequestInput, INPUT]
-    ) -> CodeRequestPayload:
+    async def code_request(self, info: Info, input: Annotated[CodeRequestInput, INPUT]) -> CodeRequestPayload:
         challenge = await request_code_for(
             info.context.act,
             order_number=input.order_number,
@@ -143,17 +140,15 @@ class IdentityMutations:
             code=input.code,
         )
         info.context.viewer = grant.viewer
-        return CodeVerifyPayload(**_granted(grant))
+        return _granted(CodeVerifyPayload, grant)
 
     @mutation(description="Signs a member of the staff in.")
     async def staff_login(self, info: Info, input: Annotated[StaffLoginInput, INPUT]) -> StaffLoginPayload:
         grant = await actions.login_staff(info.context.act, email=input.email, password=input.password)
         info.context.viewer = grant.viewer
-        return StaffLoginPayload(**_granted(grant))
+        return _granted(StaffLoginPayload, grant)
 
     @mutation(description="A new short token for a session that has not been revoked.")
-    async def session_refresh(
-        self, info: Info, input: Annotated[SessionRefreshInput, INPUT]
-    ) -> SessionRefreshPayload:
+    async def session_refresh(self, info: Info, input: Annotated[SessionRefreshInput, INPUT]) -> SessionRefreshPayload:
         grant = await sessions.refresh_session(info.context.act, refresh_token=input.refresh_token)
-        return SessionRefreshPayload(**_granted(grant))
+        return _granted(SessionRefreshPayload, grant)

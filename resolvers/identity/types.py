@@ -10,6 +10,7 @@ from resolvers.shared.edges import load_one
 from resolvers.shared.scalars import Instant
 from resolvers.shared.types import Node, node_type
 
+
 @node_type("A shop on this server; nothing crosses from one to another.", found_by=queries.shops_by_id)
 class Shop(Node):
     slug: str = strawberry.field(description="Names the shop in the X-Shop header.")
@@ -56,13 +57,13 @@ class Viewer:
     @strawberry.field(description="The buyer whose data this is; null for everybody else.")
     async def buyer(self, info: Info) -> Buyer | None:
         viewer = info.context.viewer
-        found = await queries.buyers_by_id(viewer, [viewer.principal_id] if viewer.principal_id else [])
-        return Buyer.of_maybe(found.get(viewer.principal_id) if viewer.is_buyer else None)
+        if not viewer.is_buyer or viewer.principal_id is None:
+            return None
+        return Buyer.of_maybe(await load_one(info.context, queries.buyers_by_id, viewer.principal_id))
 
     @strawberry.field(description="The member of the staff who is calling; null for everybody else.")
     async def agent(self, info: Info) -> Agent | None:
         viewer = info.context.viewer
-        found = await queries.agents_by_id(viewer, [viewer.principal_id] if viewer.principal_id else [])
-        return Agent.of_maybe(found.get(viewer.principal_id) if viewer.is_staff else None)
-
-
+        if not viewer.is_staff or viewer.principal_id is None:
+            return None
+        return Agent.of_maybe(await load_one(info.context, queries.agents_by_id, viewer.principal_id))

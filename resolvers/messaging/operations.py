@@ -50,9 +50,7 @@ class InboxItem(OfRow):
 @strawberry.type
 class InboxQueries:
     @strawberry.field(description="In-site messages of the viewer, newest first.")
-    async def inbox_items(
-        self, info: Info, first: First = None, after: After = None
-    ) -> Connection[InboxItem]:
+    async def inbox_items(self, info: Info, first: First = None, after: After = None) -> Connection[InboxItem]:
         page = page_of(info, queries.NEWEST, first, after, None, None)
         found = await queries.inbox_items(info.context.viewer, page)
         return connection_of(InboxItem, found, info.context.services.keyring)

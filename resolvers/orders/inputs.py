@@ -47,7 +47,8 @@ class OrderProductInput:
 class OrderBuyerInput:
     email: str | None = strawberry.field(default=None, description="Purchase e-mail; kept encrypted.")
     phone: str | None = strawberry.field(
-        default=None, description="Purchase phone; without a country code it is read as Chinese. Kept encrypted."
+        default=None,
+        description="Purchase phone; without a country code it is read as Chinese. Kept encrypted.",
     )
     external_id: str | None = strawberry.field(default=None, description="The shop's own key of the buyer.")
     ip: str | None = strawberry.field(default=None, description="Address of the purchase; kept encrypted.")
@@ -115,9 +116,7 @@ class OrderDeliveryInput:
 @strawberry.input(description="An order as the shop knows it now.")
 class OrderInput:
     external_id: str = strawberry.field(description="The shop's own key; unique within its source.")
-    version: int = strawberry.field(
-        description="Grows with each change in the shop; an older one never overwrites."
-    )
+    version: int = strawberry.field(description="Grows with each change in the shop; an older one never overwrites.")
     number: str = strawberry.field(description="订单号: what buyers type; 64 characters at most.")
     payment_serial: str | None = strawberry.field(default=None, description="支付流水号: the gateway's number.")
     payment_method: str | None = strawberry.field(default=None, description="How it was paid.")

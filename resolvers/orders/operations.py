@@ -24,7 +24,6 @@ from resolvers.shared.mutations import INPUT, mutation, user_errors
 from resolvers.shared.scalars import Instant
 from resolvers.shared.types import UserError
 
-
 ORDERS = {OrderOrder.NEWEST: queries.NEWEST, OrderOrder.OLDEST: queries.OLDEST}
 
 
@@ -39,9 +38,7 @@ class OrderLookupInput:
 @strawberry.input(description="All that is given must hold.")
 class OrderFilter:
     payment_status: PaymentStatus | None = strawberry.field(default=None, description="How the payment stands.")
-    delivery_status: DeliveryStatus | None = strawberry.field(
-        default=None, description="How the delivery stands."
-    )
+    delivery_status: DeliveryStatus | None = strawberry.field(default=None, description="How the delivery stands.")
     placed_from: Instant | None = strawberry.field(default=None, description="Ordered then or later.")
     placed_before: Instant | None = strawberry.field(default=None, description="Ordered before then.")
     buyer_id: strawberry.ID | None = strawberry.field(default=None, description="Bought by this buyer.")
@@ -82,19 +79,13 @@ class OrderIngestPayload:
 
 def shown_result(result: IngestResult, info: Info) -> OrderIngestResult:
     errors = [UserError.of(result.error, info.context.language)] if result.error else []
-    return OrderIngestResult(
-        index=result.index, outcome=result.outcome, user_errors=errors, found=result.order_id
-    )
+    return OrderIngestResult(index=result.index, outcome=result.outcome, user_errors=errors, found=result.order_id)
 
 
 @strawberry.type
 class OrderQueries:
-    @strawberry.field(
-        description="For guests: one order, masked. Null for a wrong proof and for no such order alike."
-    )
-    async def order_lookup(
-        self, info: Info, input: Annotated[OrderLookupInput, INPUT]
-    ) -> MaskedOrder | None:
+    @strawberry.field(description="For guests: one order, masked. Null for a wrong proof and for no such order alike.")
+    async def order_lookup(self, info: Info, input: Annotated[OrderLookupInput, INPUT]) -> MaskedOrder | None:
         try:
             found = await look_up_order(
                 info.context.act,
@@ -121,23 +112,20 @@ class OrderQueries:
         viewer = info.context.viewer
         if sum(name is not None for name in (id, number, payment_serial)) != 1:
             raise BadInput(
-                "Give exactly one of id, number and paymentSerial.", argument=["id", "number", "paymentSerial"]
+                "Give exactly one of id, number and paymentSerial.",
+                argument=["id", "number", "paymentSerial"],
             )
         if id is not None:
             key = read_id(id, "Order", "id")
             return Order.of_maybe((await queries.orders_by_id(viewer, [key])).get(key))
-        return Order.of_maybe(
-            await queries.find_order(viewer, number=number, payment_serial=payment_serial)
-        )
+        return Order.of_maybe(await queries.find_order(viewer, number=number, payment_serial=payment_serial))
 
     @strawberry.field(description="Orders that you may see: the shop's for staff, a buyer's own for the buyer.")
     async def orders(
         self,
         info: Info,
         filter: Annotated[OrderFilter | None, strawberry.argument(description="Which orders.")] = None,
-        order_by: Annotated[
-            OrderOrder, strawberry.argument(description="In which order.")
-        ] = OrderOrder.NEWEST,
+        order_by: Annotated[OrderOrder, strawberry.argument(description="In which order.")] = OrderOrder.NEWEST,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -161,9 +149,7 @@ class OrderMutations:
         description="Takes in up to 500 orders; needs the scope orders:write. Idempotent on source and externalId; an"
         " older version never overwrites a newer one; a bad order is reported and the others land."
     )
-    async def order_ingest(
-        self, info: Info, input: Annotated[OrderIngestInput, INPUT]
-    ) -> OrderIngestPayload:
+    async def order_ingest(self, info: Info, input: Annotated[OrderIngestInput, INPUT]) -> OrderIngestPayload:
         act = info.context.act
         act.viewer.require(Role.ADMIN, scope="orders:write")
         drafts = [order.draft() for order in input.orders]

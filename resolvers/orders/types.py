@@ -4,13 +4,13 @@ import strawberry
 
 from domain.identity import queries as identity
 from domain.orders import queries
-from domain.orders.ingest import IngestOutcome
 from domain.orders.kinds import DeliveryStatus, PaymentStatus
 from domain.shared.clock import HOUR
 from domain.tickets import queries as tickets
 from resolvers.shared.edges import edge, few
 from resolvers.shared.scalars import Instant
 from resolvers.shared.types import Money, Node, OfRow, node_type
+
 
 @node_type("Something that a shop sells.", found_by=queries.products_by_id)
 class Product(Node):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Optional
+from importlib import import_module
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -14,12 +15,10 @@ from resolvers.shared.context import Context, Info
 
 
 def lazy_type(name: str, module: str) -> Any:
-    return Annotated[name, strawberry.lazy(module)]  # type: ignore[valid-type]
+    return Annotated[name, strawberry.lazy(module)]
 
 
 def _target(name: str, module: str) -> Any:
-    from importlib import import_module
-
     return getattr(import_module(module), name)
 
 
@@ -34,9 +33,7 @@ def edge(name: str, module: str, *, key: str, by: Any, description: str) -> Any:
         return None if row is None else _target(name, module).of(row)
 
     resolve.__annotations__ = {"info": Info, "return": Any}
-    return strawberry.field(
-        resolver=resolve, graphql_type=Optional[lazy_type(name, module)], description=description
-    )
+    return strawberry.field(resolver=resolve, graphql_type=lazy_type(name, module) | None, description=description)
 
 
 async def load_one(context: Context, by: Any, key: UUID) -> Any:
@@ -74,9 +71,7 @@ def many(name: str, module: str, *, order: Order, by: Any, description: str) -> 
         before: str | None = None,
     ) -> Any:
         context = info.context
-        page = read_page(
-            context.services.keyring, order, first=first, after=after, last=last, before=before
-        )
+        page = read_page(context.services.keyring, order, first=first, after=after, last=last, before=before)
 
         async def read(keys: Sequence[UUID]) -> list[Any]:
             found = await by(context.viewer, keys, page)
@@ -93,8 +88,9 @@ def many(name: str, module: str, *, order: Order, by: Any, description: str) -> 
     )
 
 
-
-First = Annotated[int | None, strawberry.argument(description="At most this many, from the start; 0 to 100, usually 20.")]
+First = Annotated[
+    int | None, strawberry.argument(description="At most this many, from the start; 0 to 100, usually 20.")
+]
 After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description="At most this many, from the end; not with `first`.")]
 Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -15,8 +15,8 @@ from domain.tickets.waiting import Line
 class Delivery:
     """One event of a log, and its aggregate as it stood when the event was read; shared by all who watch.
 
-    Without an event it is the aggregate as it stands: the first one of a follower without a cursor (`is_initial`), or of
-    one whose cursor is of no use (`is_resync`).
+    Without an event it is the aggregate as it stands: the first one of a follower without a cursor (`is_initial`), or
+    of one whose cursor is of no use (`is_resync`).
     """
 
     seq: int
@@ -27,10 +27,10 @@ class Delivery:
 
 
 class Feed(Protocol):
-    def follow(self, stream: str, subject_id: UUID, after: int | None) -> AsyncIterator[Delivery]:
+    def follow(self, stream: str, subject_id: UUID, after: int | None) -> AsyncGenerator[Delivery, None]:
         """Everything after a number, then what comes: no gap, nothing twice, in order. For every audience."""
         ...
 
-    def lines(self, queue_ids: Sequence[UUID]) -> AsyncIterator[Line]:
+    def lines(self, queue_ids: Sequence[UUID]) -> AsyncGenerator[Line, None]:
         """Each queue as it stands now, then whenever it changed and every few seconds."""
         ...

@@ -16,9 +16,7 @@ P = TypeVar("P")
 
 
 def user_errors() -> Any:
-    return strawberry.field(
-        description="Why nothing was done; empty when it was done.", default_factory=list
-    )
+    return strawberry.field(description="Why nothing was done; empty when it was done.", default_factory=list)
 
 
 def mutation(*, description: str) -> Callable[[Callable[..., Awaitable[P]]], Any]:
@@ -31,11 +29,12 @@ def mutation(*, description: str) -> Callable[[Callable[..., Awaitable[P]]], Any
             try:
                 return await act(*args, **kwargs)
             except DomainError as error:
-                payload = info.return_type
+                payload: Any = info.return_type
                 return payload(user_errors=[UserError.of(error, info.context.language)])
 
         return strawberry.mutation(resolver=resolve, description=description)
 
     return declare
+
 
 INPUT = strawberry.argument(description="Everything that the mutation needs.")

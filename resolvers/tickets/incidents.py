@@ -59,9 +59,7 @@ class IncidentQueries:
 @strawberry.type
 class IncidentMutations:
     @mutation(description="Announces a cause that tickets share; each of them is told the notice.")
-    async def incident_open(
-        self, info: Info, input: Annotated[inputs.IncidentOpenInput, INPUT]
-    ) -> IncidentOpenPayload:
+    async def incident_open(self, info: Info, input: Annotated[inputs.IncidentOpenInput, INPUT]) -> IncidentOpenPayload:
         incident_id = await incidents.open_incident(
             info.context.act,
             title=input.title,
@@ -73,9 +71,7 @@ class IncidentMutations:
         return IncidentOpenPayload(incident=await _shown(info, incident_id))
 
     @mutation(description="Adds tickets to an incident; they are told what the others were told.")
-    async def incident_join(
-        self, info: Info, input: Annotated[inputs.IncidentJoinInput, INPUT]
-    ) -> IncidentJoinPayload:
+    async def incident_join(self, info: Info, input: Annotated[inputs.IncidentJoinInput, INPUT]) -> IncidentJoinPayload:
         incident_id = await incidents.join_incident(
             info.context.act,
             incident_id=input_id(input.incident_id, "Incident", ["incidentId"]),

@@ -140,9 +140,7 @@ class IncidentOpenInput:
     product_id: strawberry.ID | None = strawberry.field(
         default=None, description="New tickets about this product join by themselves."
     )
-    category: TicketCategory | None = strawberry.field(
-        default=None, description="Only those of this category do."
-    )
+    category: TicketCategory | None = strawberry.field(default=None, description="Only those of this category do.")
 
 
 @strawberry.input(description="More tickets of a known cause.")

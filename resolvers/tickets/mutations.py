@@ -92,9 +92,7 @@ async def _shown(info: Info, ticket_id: UUID) -> Ticket:
 @strawberry.type
 class TicketMutations:
     @mutation(description="Opens a ticket and puts it into the queue that knows its subject.")
-    async def ticket_open(
-        self, info: Info, input: Annotated[inputs.TicketOpenInput, INPUT]
-    ) -> TicketOpenPayload:
+    async def ticket_open(self, info: Info, input: Annotated[inputs.TicketOpenInput, INPUT]) -> TicketOpenPayload:
         ticket_id = await opening.open_ticket(
             info.context.act,
             text=input.text,
@@ -108,9 +106,7 @@ class TicketMutations:
         return TicketOpenPayload(ticket=await _shown(info, ticket_id))
 
     @mutation(description="Adds a message. A buyer's message to a resolved ticket reopens it.")
-    async def message_add(
-        self, info: Info, input: Annotated[inputs.MessageAddInput, INPUT]
-    ) -> MessageAddPayload:
+    async def message_add(self, info: Info, input: Annotated[inputs.MessageAddInput, INPUT]) -> MessageAddPayload:
         ticket_id = input_id(input.ticket_id, "Ticket", ["ticketId"])
         message_id = await talking.add_message(
             info.context.act,
@@ -124,12 +120,8 @@ class TicketMutations:
         return MessageAddPayload(message=Message.of_maybe(message), ticket=await _shown(info, ticket_id))
 
     @mutation(description="Sets whether you are at work, and for how many tickets at once.")
-    async def presence_set(
-        self, info: Info, input: Annotated[inputs.PresenceSetInput, INPUT]
-    ) -> PresenceSetPayload:
-        agent_id = await working.set_presence(
-            info.context.act, presence=input.status, capacity=input.capacity
-        )
+    async def presence_set(self, info: Info, input: Annotated[inputs.PresenceSetInput, INPUT]) -> PresenceSetPayload:
+        agent_id = await working.set_presence(info.context.act, presence=input.status, capacity=input.capacity)
         found = await identity.agents_by_id(info.context.viewer, [agent_id])
         return PresenceSetPayload(agent=Agent.of_maybe(found.get(agent_id)))
 
@@ -142,9 +134,7 @@ class TicketMutations:
         return TicketClaimNextPayload(ticket=await _shown(info, ticket_id) if ticket_id else None)
 
     @mutation(description="Takes a certain ticket, or as a supervisor gives it to somebody who has room.")
-    async def ticket_assign(
-        self, info: Info, input: Annotated[inputs.TicketAssignInput, INPUT]
-    ) -> TicketAssignPayload:
+    async def ticket_assign(self, info: Info, input: Annotated[inputs.TicketAssignInput, INPUT]) -> TicketAssignPayload:
         ticket_id = await working.assign_ticket(
             info.context.act,
             ticket_id=input_id(input.ticket_id, "Ticket", ["ticketId"]),
@@ -177,9 +167,7 @@ class TicketMutations:
         return TicketResolvePayload(ticket=await _shown(info, ticket_id))
 
     @mutation(description="Opens a resolved ticket again; it goes back into its queue.")
-    async def ticket_reopen(
-        self, info: Info, input: Annotated[inputs.TicketReopenInput, INPUT]
-    ) -> TicketReopenPayload:
+    async def ticket_reopen(self, info: Info, input: Annotated[inputs.TicketReopenInput, INPUT]) -> TicketReopenPayload:
         ticket_id = await ending.reopen_ticket(
             info.context.act,
             ticket_id=input_id(input.ticket_id, "Ticket", ["ticketId"]),
@@ -188,9 +176,7 @@ class TicketMutations:
         return TicketReopenPayload(ticket=await _shown(info, ticket_id))
 
     @mutation(description="Rates the newest resolution, once; for the buyer.")
-    async def ticket_rate(
-        self, info: Info, input: Annotated[inputs.TicketRateInput, INPUT]
-    ) -> TicketRatePayload:
+    async def ticket_rate(self, info: Info, input: Annotated[inputs.TicketRateInput, INPUT]) -> TicketRatePayload:
         ticket_id = await ending.rate_ticket(
             info.context.act,
             ticket_id=input_id(input.ticket_id, "Ticket", ["ticketId"]),

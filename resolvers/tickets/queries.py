@@ -14,7 +14,6 @@ from resolvers.shared.ids import read_id
 from resolvers.tickets.inputs import TicketFilter
 from resolvers.tickets.types import Queue, Ticket
 
-
 ORDERS = {
     TicketOrder.NEWEST: queries.NEWEST,
     TicketOrder.OLDEST: queries.OLDEST,
@@ -36,9 +35,7 @@ class TicketQueries:
         self,
         info: Info,
         filter: Annotated[TicketFilter | None, strawberry.argument(description="Which tickets.")] = None,
-        order_by: Annotated[
-            TicketOrder, strawberry.argument(description="In which order.")
-        ] = TicketOrder.NEWEST,
+        order_by: Annotated[TicketOrder, strawberry.argument(description="In which order.")] = TicketOrder.NEWEST,
         first: First = None,
         after: After = None,
         last: Last = None,

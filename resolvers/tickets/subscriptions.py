@@ -30,7 +30,9 @@ class TicketProgress:
     def cursor(self, info: Info) -> str:
         return encode_place(info.context.services.keyring, self.delivery.subject["id"], self.delivery.seq)
 
-    @strawberry.field(description="The first payload of a subscription without `after`: no event, the ticket as it stands.")
+    @strawberry.field(
+        description="The first payload of a subscription without `after`: no event, the ticket as it stands."
+    )
     def initial(self) -> bool:
         return self.delivery.is_initial
 
@@ -123,8 +125,8 @@ class QueueBoard:
 @strawberry.type
 class TicketSubscriptions:
     @strawberry.subscription(
-        description="With `after`: exactly what came since, then what comes. Without: first the ticket as it stands, then"
-        " what comes. Never a gap, never twice, in order, of what you may see. A cursor that is too old, ahead, or of"
+        description="With `after`: exactly what came since, then what comes. Without: first the ticket as it stands,"
+        " then what comes. Never a gap, never twice, in order, of what you may see. A cursor that is too old, ahead, or of"
         " another ticket gets one payload with `resync: true` and the ticket as it stands."
     )
     async def ticket_progress(
@@ -132,7 +134,8 @@ class TicketSubscriptions:
         info: Info,
         ticket_id: TicketArgument,
         after: Annotated[
-            str | None, strawberry.argument(description="The last cursor that you have, or Ticket.progressCursor.")
+            str | None,
+            strawberry.argument(description="The last cursor that you have, or Ticket.progressCursor."),
         ] = None,
     ) -> AsyncGenerator[TicketProgress, None]:
         context, key = info.context, read_id(ticket_id, "Ticket", "ticketId")
@@ -165,7 +168,8 @@ class TicketSubscriptions:
         self,
         info: Info,
         queue_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Which queue; all of the shop's if left out.")
+            strawberry.ID | None,
+            strawberry.argument(description="Which queue; all of the shop's if left out."),
         ] = None,
     ) -> AsyncGenerator[QueueBoard, None]:
         context = info.context

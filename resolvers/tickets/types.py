@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 from uuid import UUID
 
 import strawberry
@@ -11,10 +10,10 @@ from domain.messaging.kinds import Channel
 from domain.orders import queries as orders
 from domain.shared.act import Language
 from domain.shared.events import ActorKind, body_of
+from domain.shared.log_cursors import encode_place
 from domain.tickets import queries
 from domain.tickets.events import TicketEventType, lifted
 from domain.tickets.kinds import IncidentStatus, Priority, TicketCategory, TicketStatus
-from domain.shared.log_cursors import encode_place
 from domain.tickets.reading import comment_of, incident_text, text_of
 from resolvers.identity.types import Agent
 from resolvers.shared.context import Info
@@ -212,9 +211,7 @@ class Ticket(Node):
         by=queries.events_of_tickets,
         description="What happened, oldest first; `last: 5` gives the latest five. Kept for 90 days.",
     )
-    ratings = few(
-        "Rating", HERE, by=queries.ratings_of_tickets, description="One for each resolution that was rated."
-    )
+    ratings = few("Rating", HERE, by=queries.ratings_of_tickets, description="One for each resolution that was rated.")
 
 
 @node_type("One cause of many tickets: one notice and one resolution reach all.", found_by=queries.incidents_by_id)

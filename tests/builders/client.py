@@ -46,8 +46,10 @@ class Client:
 
     async def post(self, body: Any = None, **options: Any) -> httpx.Response:
         """The bare HTTP answer; `content=` for bodies that are not JSON."""
-        return await self._http.post("/graphql", json=body, **options) if body is not None else (
-            await self._http.post("/graphql", **options)
+        return (
+            await self._http.post("/graphql", json=body, **options)
+            if body is not None
+            else (await self._http.post("/graphql", **options))
         )
 
     async def run(self, query: str, **variables: Any) -> dict[str, Any]:
@@ -113,9 +115,7 @@ class Socket:
         number = str(next(self._numbers))
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._streams[number] = queue
-        await self.send(
-            {"id": number, "type": "subscribe", "payload": {"query": query, "variables": variables}}
-        )
+        await self.send({"id": number, "type": "subscribe", "payload": {"query": query, "variables": variables}})
         return Stream(self, number, queue)
 
     async def _read(self) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from domain.identity.contacts import keep_buyers, keep_contacts
-from domain.identity.kinds import ContactText, Presence
 from domain.identity.keys import create_api_key, create_webhook_source
+from domain.identity.kinds import ContactText, Presence
 from domain.identity.models import Agent, Buyer
 from domain.identity.rules import BUYER_SESSION, STAFF_SESSION
 from domain.identity.sessions import Grant, begin_session

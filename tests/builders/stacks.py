@@ -78,9 +78,7 @@ async def new_stack(
     finally:
         await admin.close()
     parts = urlsplit(server)
-    stack = Stack(
-        kind, urlunsplit(parts._replace(path=f"/{name}")), broadcast_url or REDIS_URL or "memory://", key
-    )
+    stack = Stack(kind, urlunsplit(parts._replace(path=f"/{name}")), broadcast_url or REDIS_URL or "memory://", key)
     try:
         async with stack.connected():
             await migrate()

@@ -62,7 +62,11 @@ async def story(stack: Stack) -> Any:
     async with stack.connected():
         scene = await a_scene(stack.keyring)
         async with SmtpServer() as mail:
-            settings = {**stack.environment, "XIAOKA_SMTP_URL": mail.url, "XIAOKA_PUBLIC_URL": "https://shop.example"}
+            settings = {
+                **stack.environment,
+                "XIAOKA_SMTP_URL": mail.url,
+                "XIAOKA_PUBLIC_URL": "https://shop.example",
+            }
             async with XiaokaServer(settings) as server:
                 yield scene, server, mail
 
@@ -80,7 +84,11 @@ async def test_an_order_comes_in_something_is_wrong_and_the_buyer_watches_it_bei
     async with Client(server.url) as guest:
         look_up = "query($i: OrderLookupInput!) { orderLookup(input: $i) { maskedNumber paymentStatus productName } }"
         seen = await guest.run(look_up, i={"number": "XK900000001", "phoneTail": "8000"})
-        assert seen["orderLookup"] == {"maskedNumber": "XK90****01", "paymentStatus": "PAID", "productName": "Steam 100"}
+        assert seen["orderLookup"] == {
+            "maskedNumber": "XK90****01",
+            "paymentStatus": "PAID",
+            "productName": "Steam 100",
+        }
         for wrong_proof in (
             {"number": "XK900000001", "phoneTail": "8001"},
             {"number": "XK999999999", "phoneTail": "8000"},
@@ -155,8 +163,15 @@ async def test_an_order_comes_in_something_is_wrong_and_the_buyer_watches_it_bei
             phone.drop()
 
         await buyer.mutate("messageAdd", "message { id }", ticketId=ticket["id"], text="Here it is")
-        await anns.mutate("ticketTransfer", "ticket { id }", ticketId=ticket["id"], agentId=await id_of(bens), note="Yours")
-        resolved = await bens.mutate("ticketResolve", "ticket { status resolution { text } }", ticketId=ticket["id"], text="New code sent")
+        await anns.mutate(
+            "ticketTransfer", "ticket { id }", ticketId=ticket["id"], agentId=await id_of(bens), note="Yours"
+        )
+        resolved = await bens.mutate(
+            "ticketResolve",
+            "ticket { status resolution { text } }",
+            ticketId=ticket["id"],
+            text="New code sent",
+        )
         assert resolved["ticket"] == {"status": "RESOLVED", "resolution": {"text": "New code sent"}}
         await buyer.mutate("ticketRate", "ticket { id }", ticketId=ticket["id"], score=2, comment="Slow")
         refused = await buyer.attempt("ticketRate", "ticket { id }", ticketId=ticket["id"], score=5)
@@ -201,7 +216,9 @@ async def test_one_notice_and_one_resolution_reach_all_tickets_of_an_incident_an
         tickets = []
         for number in (0, 1):
             async with Client(server.url, token=buyers[number].token) as client:
-                opened = await client.mutate("ticketOpen", "ticket { id }", text="Dead code", orderNumber=f"XK8000000{number}")
+                opened = await client.mutate(
+                    "ticketOpen", "ticket { id }", text="Dead code", orderNumber=f"XK8000000{number}"
+                )
                 tickets.append(opened["ticket"]["id"])
         incident = (
             await leads.mutate(
@@ -229,7 +246,9 @@ async def test_one_notice_and_one_resolution_reach_all_tickets_of_an_incident_an
             async with client.socket() as socket:
                 progress = await socket.subscribe(PROGRESS, id=tickets[2])
                 await progress.next()
-                await leads.mutate("incidentResolve", "incident { status }", incidentId=incident["id"], text="All replaced")
+                await leads.mutate(
+                    "incidentResolve", "incident { status }", incidentId=incident["id"], text="All replaced"
+                )
                 assert (await progress.next())["event"]["type"] == "RESOLVED"
         again = await leads.attempt("incidentResolve", "incident { status }", incidentId=incident["id"], text="Twice")
         assert [e["code"] for e in again["userErrors"]] == ["INCIDENT_RESOLVED"]
@@ -252,7 +271,9 @@ async def test_what_somebody_may_not_see_does_not_exist_for_them(scene: Scene, s
     await scene.order(email="li@example.com", number="XK700000001")
     owner, stranger = await scene.buyer("li@example.com"), await scene.buyer("no@example.com")
     async with Client(server.url, token=owner.token) as client:
-        ticket_id = (await client.mutate("ticketOpen", "ticket { id }", text="Help", orderNumber="XK700000001"))["ticket"]["id"]
+        ticket_id = (await client.mutate("ticketOpen", "ticket { id }", text="Help", orderNumber="XK700000001"))[
+            "ticket"
+        ]["id"]
     async with Client(server.url, token=stranger.token) as client:
         assert await client.run("query($id: ID!) { ticket(id: $id) { id } }", id=ticket_id) == {"ticket": None}
         assert await client.run('{ order(number: "XK700000001") { id } }') == {"order": None}

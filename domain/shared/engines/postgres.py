@@ -1,6 +1,6 @@
 """Tortoise's asyncpg client, with transactions that give the connection back when BEGIN itself fails.
 
-After a restart of PostgreSQL the first BEGIN on a pooled connection may fail; the stock context then leaks the connection,
+After a restart of PostgreSQL the first BEGIN on a pooled connection may fail; the stock context then leaks it,
 and a pool of five is gone after five such failures.
 """
 

@@ -33,7 +33,7 @@ TEXTS = {
     "PAID_BEFORE_PLACED": "An order cannot be paid before it was placed.",
     "WAITING_POSITION": "You are number {position} in line",
     "WAITING_POSITION_TIME": "You are number {position} in line; an agent will be with you in about {minutes} min",
-    "WAITING_POSITION_TIME_AGENT": "You are number {position} in line; {agent_name} will be with you in about {minutes} min",
+    "WAITING_POSITION_TIME_AGENT": "You are number {position} in line; {agent_name} will help in about {minutes} min",
     "WAITING_TAKEN": "{agent_name} is looking after you",
     "WAITING_HANDLED": "Your ticket is being worked on",
     "WAITING_CLOSED": "Your ticket has been dealt with",

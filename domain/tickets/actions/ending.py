@@ -52,9 +52,7 @@ def resolve(tx: Tx, ticket: Ticket, text: str) -> None:
         ticket.first_replied_at = tx.act.now
     tx.record(
         ticket,
-        ticket_event(
-            TicketEventType.RESOLVED, message_id=message.id, from_status=before, to_status=ticket.status
-        ),
+        ticket_event(TicketEventType.RESOLVED, message_id=message.id, from_status=before, to_status=ticket.status),
     )
     due_at = tx.act.now + rules.CLOSES_AFTER
     payload = {"ticket": str(ticket.id), "resolution": ticket.resolution_count}
@@ -72,9 +70,7 @@ async def close_ticket(act: Act, *, ticket_id: UUID, resolution: int) -> None:
         ticket.closed_at = ticket.updated_at = act.now
         tx.record(
             ticket,
-            ticket_event(
-                TicketEventType.CLOSED, from_status=TicketStatus.RESOLVED, to_status=TicketStatus.CLOSED
-            ),
+            ticket_event(TicketEventType.CLOSED, from_status=TicketStatus.RESOLVED, to_status=TicketStatus.CLOSED),
         )
 
     await transact(act, work)

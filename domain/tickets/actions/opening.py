@@ -8,7 +8,6 @@ from uuid import UUID
 
 from domain.identity.kinds import Lane
 from domain.messaging.kinds import Channel
-from domain.orders.models import Order
 from domain.orders.queries import orders_visible_to
 from domain.shared import checks
 from domain.shared.act import Act, ContactKind, Language, Role, Viewer
@@ -17,8 +16,8 @@ from domain.shared.idempotency import earlier_subject
 from domain.shared.sql import Row, Sql, among, sql
 from domain.shared.transact import Tx, transact
 from domain.tickets.events import TicketEventType, ticket_event
-from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
 from domain.tickets.incidents import fitting_incident, join, tell_notice
+from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
 from domain.tickets.models import Ticket
 from domain.tickets.placing import enter_line, load_ticket, queue_for
 from domain.tickets.rules import LONGEST_MESSAGE
@@ -53,7 +52,13 @@ async def open_ticket(
         order_number = checks.text(order_number, ["orderNumber"], most=64)
     await act.throttle.hit(f"open:{act.viewer.principal_id}", limit=30, seconds=600)
     ticket_id = act.new_id()
-    given = {"text": text, "order": order_id, "number": order_number, "category": category, "language": language}
+    given = {
+        "text": text,
+        "order": order_id,
+        "number": order_number,
+        "category": category,
+        "language": language,
+    }
 
     async def work(tx: Tx) -> UUID:
         earlier = await earlier_subject(tx, "ticketOpen", idempotency_key, given, ticket_id)
@@ -113,7 +118,8 @@ async def _own_order(tx: Tx, named: Sql, path: list[str]) -> Row:
 def _orders(tx: Tx, named: Sql) -> Sql:
     criterion = orders_visible_to(tx.act.viewer) & named
     return sql(
-        "SELECT id, product_id, buyer_id, email_id, phone_id FROM shop_order WHERE {} ORDER BY placed_at DESC, id DESC LIMIT 1",
+        "SELECT id, product_id, buyer_id, email_id, phone_id FROM shop_order WHERE {}"
+        " ORDER BY placed_at DESC, id DESC LIMIT 1",
         criterion,
     )
 

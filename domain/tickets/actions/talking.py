@@ -106,13 +106,9 @@ async def bring_back(tx: Tx, ticket: Ticket) -> None:
     tx.cancel(close_key(ticket.id))
     tx.record(
         ticket,
-        ticket_event(
-            TicketEventType.REOPENED, from_status=before, to_status=ticket.status, queue_id=ticket.queue_id
-        ),
+        ticket_event(TicketEventType.REOPENED, from_status=before, to_status=ticket.status, queue_id=ticket.queue_id),
     )
 
 
 def close_key(ticket_id: UUID) -> str:
     return f"ticket.close:{ticket_id}"
-
-

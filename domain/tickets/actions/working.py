@@ -79,9 +79,7 @@ def _take(tx: Tx, ticket: Ticket, agent_id: UUID, type_: TicketEventType) -> Non
     ticket.updated_at = tx.act.now
     tx.record(
         ticket,
-        ticket_event(
-            type_, agent_id=agent_id, queue_id=ticket.queue_id, from_status=before, to_status=ticket.status
-        ),
+        ticket_event(type_, agent_id=agent_id, queue_id=ticket.queue_id, from_status=before, to_status=ticket.status),
     )
 
 
@@ -155,9 +153,7 @@ async def _to_queue(tx: Tx, ticket: Ticket, queue_id: UUID | None) -> None:
     ticket.updated_at = tx.act.now
     tx.record(
         ticket,
-        ticket_event(
-            TicketEventType.TRANSFERRED, queue_id=queue_id, from_status=before, to_status=ticket.status
-        ),
+        ticket_event(TicketEventType.TRANSFERRED, queue_id=queue_id, from_status=before, to_status=ticket.status),
     )
 
 
