@@ -24,7 +24,7 @@ help: ## Show this list
 serve: $(READY) ## Migrate, load the demo shop into an empty database, serve on PORT (8000)
 	$(RUN) -m api migrate
 	$(RUN) -m api demo --if-empty
-	exec $(RUN) -m api serve
+	XIAOKA_DEMO=$${XIAOKA_DEMO:-1} exec $(RUN) -m api serve
 
 test: $(READY) ## Run every test, those that kill servers too
 	@exec $(RUN) -m pytest 2>&1

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
@@ -13,12 +14,14 @@ from api.adapters.throttle import WindowThrottle
 from api.auth import Authenticator
 from api.body_limit import BodyLimit
 from api.bus import Bus
+from api.demo_inbox import demo_routes
 from api.feed import Hub
 from api.graphql import Endpoint
 from api.health import Readiness, live, metrics
 from api.ide import ide_routes
 from api.ingest import IngestEndpoint
 from api.logs import configure_logs
+from api.refusals import breakdown, http_refusal
 from api.schema import make_schema
 from api.senders import senders
 from api.settings import Settings
@@ -74,7 +77,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/live", live),
             Route("/ready", Readiness(bus).answer),
             Route("/metrics", metrics),
+            *(demo_routes(settings.keyring) if settings.demo else []),
         ],
         middleware=[Middleware(BodyLimit)],
+        exception_handlers={HTTPException: http_refusal, Exception: breakdown},
         lifespan=lifespan,
     )

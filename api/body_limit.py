@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.refusals import refusal
+
 MOST_BODY = 8 * 1024 * 1024
-TOO_LARGE = {
-    "errors": [
-        {
-            "message": f"The body is larger than {MOST_BODY} bytes.",
-            "extensions": {"code": "PAYLOAD_TOO_LARGE"},
-        }
-    ]
-}
 
 
 class _TooLarge(Exception):
@@ -28,7 +22,7 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         if _announced(scope) > MOST_BODY:
-            return await JSONResponse(TOO_LARGE, 413)(scope, receive, send)
+            return await too_large()(scope, receive, send)
         seen, has_begun = 0, False
 
         async def counted() -> Message:
@@ -48,7 +42,11 @@ class BodyLimit:
             await self._app(scope, counted, noted)
         except _TooLarge:
             if not has_begun:
-                await JSONResponse(TOO_LARGE, 413)(scope, receive, send)
+                await too_large()(scope, receive, send)
+
+
+def too_large() -> Response:
+    return refusal(413, f"The body is larger than {MOST_BODY} bytes.", "PAYLOAD_TOO_LARGE")
 
 
 def _announced(scope: Scope) -> int:

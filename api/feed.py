@@ -221,4 +221,5 @@ async def _read(source: LogSource, subject_id: UUID, after: int) -> list[Deliver
         return []
     subject = await source.subject(subject_id)
     assert subject is not None
-    return [Delivery(seq=row["seq"], subject=subject, event=row) for row in rows]
+    known = await source.known(subject, rows)
+    return [Delivery(seq=row["seq"], subject=subject, event=row, known=known) for row in rows]

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from types import NoneType
 from typing import Any, cast
 
 import orjson
@@ -15,23 +16,32 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
-from strawberry.exceptions import ConnectionRejectionError
+from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from api.auth import Authenticator, preferred_language
 from api.ide import ide_page
 from api.metrics import ERRORS, REQUESTS, SECONDS
+from api.refusals import refusal, refused
 from api.schema import Schema
+from api.texts import is_storable
 from api.transport_ws import TransportHandler
 from domain.shared.act import Language, Role, Viewer
-from domain.shared.errors import RateLimited, RequestError, Unauthenticated
+from domain.shared.errors import RequestError, Unauthenticated
 from resolvers.shared.context import Context, Services
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
 MOST_OPERATIONS = 50
+SHAPE = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
+ALLOWED = {
+    "GET": {OperationType.QUERY},
+    "POST": {OperationType.QUERY, OperationType.MUTATION},
+}
 NOBODY = Viewer(role=Role.GUEST, shop_id=cast("Any", None))
 
 
@@ -47,7 +57,15 @@ class TextSocket(ASGIWebSocketAdapter):
     """Frames are text, as the protocol wants; the view's JSON is bytes."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        await self.ws.send_text(orjson.dumps(message).decode())
+        await self.ws.send_text(encoded(message).decode())
+
+
+def encoded(content: object) -> bytes:
+    """The fast writer cannot write half of a surrogate pair, which an error may quote from what came in."""
+    try:
+        return orjson.dumps(content)
+    except TypeError:
+        return json.dumps(content).encode()
 
 
 class Endpoint(GraphQL[Context, None]):
@@ -100,10 +118,10 @@ class Endpoint(GraphQL[Context, None]):
                 shop=_text(given, "shop"),
                 address=context.address,
             )
+            context.language = await preferred_language(_text(given, "language"), context.viewer.shop_id)
         except RequestError as error:
             ERRORS.labels(error.code).inc()
             raise ConnectionRejectionError from error
-        context.language = await preferred_language(_text(given, "language"), context.viewer.shop_id)
         return {"role": str(context.viewer.role)}
 
     # HTTP
@@ -116,34 +134,42 @@ class Endpoint(GraphQL[Context, None]):
         try:
             response = await self.run(request)
         except HTTPException as error:
-            response = _refusal(error.status_code, error.reason, _code_of(error.status_code))
+            response = refusal(error.status_code, error.reason, "BAD_REQUEST")
         except RequestError as error:
-            response = _request_error(error)
+            response = refused(error)
         SECONDS.observe(time.perf_counter() - began)
         await response(scope, receive, send)
 
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(ide_page())
 
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
-        if request.method == "POST" and _media_type(request.headers) != JSON_TYPE:
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        if request.method == "GET":
+            given: Any = self.parse_query_params(request.query_params)
+        elif _media_type(request.headers) == JSON_TYPE:
+            given = self.parse_json(await request.get_body())
+        else:
             raise HTTPException(415, f"Send the request as {JSON_TYPE}.")
-        try:
-            parsed = await super().parse_http_body(request)
-        except (AttributeError, TypeError) as error:
-            raise HTTPException(400, "The body is not a GraphQL request.") from error
-        if isinstance(parsed, GraphQLRequestData):
-            _require_shape(parsed)
-        return parsed
+        if not isinstance(given, dict) or any(
+            not isinstance(given.get(name), kind | NoneType) for name, kind in SHAPE.items()
+        ):
+            raise HTTPException(400, "That is not a GraphQL request: an object with `query`, `variables` and so on.")
+        return GraphQLRequestData(
+            query=given.get("query"),
+            variables=given.get("variables"),
+            operation_name=given.get("operationName"),
+            extensions=given.get("extensions"),
+            protocol="http",
+        )
 
     def decode_json(self, data: str | bytes) -> object:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise json.JSONDecodeError("The body is not JSON", "", 0) from error
+            raise json.JSONDecodeError("Not JSON", "", 0) from error
 
     def encode_json(self, data: object) -> bytes:
-        return orjson.dumps(data)
+        return encoded(data)
 
     async def execute_operation(  # noqa: PLR0917 - the base class's signature
         self,
@@ -153,18 +179,27 @@ class Endpoint(GraphQL[Context, None]):
         context: Context,
         root_value: None,
         sub_response: Response,
-    ) -> Any:
-        result = await super().execute_operation(
-            request=request,
-            request_adapter=request_adapter,
-            request_data=request_data,
-            context=context,
-            root_value=root_value,
-            sub_response=sub_response,
-        )
-        if _wants_response_type(request.headers.get("accept", "")):
+    ) -> ExecutionResult:
+        assert isinstance(request_data, GraphQLRequestData)
+        allowed = ALLOWED[request.method]
+        try:
+            result = await self.schema.execute(
+                request_data.query,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=allowed,
+                operation_extensions=request_data.extensions,
+            )
+        except MissingQueryError as error:
+            raise HTTPException(400, "There is no `query` in the request.") from error
+        except CannotGetOperationTypeError as error:
+            raise HTTPException(400, "`operationName` must name an operation of the document.") from error
+        except InvalidOperationTypeError as error:
+            raise HTTPException(405, error.as_http_error_reason(request.method)) from error
+        if prefers_response_type(request.headers.get("accept", "")):
             sub_response.headers["content-type"] = RESPONSE_TYPE
-            if isinstance(result, ExecutionResult) and _never_ran(result):
+            if _never_ran(result):
                 sub_response.status_code = 400
         return result
 
@@ -186,7 +221,7 @@ class Endpoint(GraphQL[Context, None]):
 
 def _text(given: Mapping[str, object], name: str) -> str | None:
     value = given.get(name)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and is_storable(value)):
         return value
     raise Unauthenticated(f"`{name}` is a text.")
 
@@ -196,8 +231,18 @@ def _media_type(headers: Mapping[str, str]) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def _wants_response_type(accept: str) -> bool:
-    return RESPONSE_TYPE in accept
+def prefers_response_type(accept: str) -> bool:
+    """Whether the newer media type is named, and with no less weight than plain JSON."""
+    weights: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        try:
+            weights[name] = float(quality)
+        except ValueError:
+            weights[name] = 0.0
+    weight = weights.get(RESPONSE_TYPE, 0.0)
+    return weight > 0 and weight >= weights.get(JSON_TYPE, 0.0)
 
 
 def _never_ran(result: ExecutionResult) -> bool:
@@ -205,33 +250,3 @@ def _never_ran(result: ExecutionResult) -> bool:
     if isinstance(result, PreExecutionError):
         return True
     return result.data is None and bool(result.errors) and all(not error.path for error in result.errors or ())
-
-
-def _require_shape(request: GraphQLRequestData) -> None:
-    shapes = (
-        (request.query, str),
-        (request.operation_name, str),
-        (request.variables, dict),
-        (request.extensions, dict),
-    )
-    if any(value is not None and not isinstance(value, kind) for value, kind in shapes):
-        raise HTTPException(400, "The body is not a GraphQL request.")
-
-
-def _code_of(status: int) -> str:
-    return {413: "PAYLOAD_TOO_LARGE"}.get(status, "BAD_REQUEST")
-
-
-def _request_error(error: RequestError) -> Response:
-    status = {"UNAUTHENTICATED": 401, "RATE_LIMITED": 429, "BAD_REQUEST": 400}.get(error.code, 403)
-    response = _refusal(status, str(error), error.code)
-    if isinstance(error, RateLimited):
-        response.headers["retry-after"] = str(error.extensions["retryAfter"])
-    return response
-
-
-def _refusal(status: int, message: str, code: str) -> Response:
-    """Escaped as ASCII: the message may quote half of a surrogate pair."""
-    ERRORS.labels(code).inc()
-    body = json.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-    return Response(body, status_code=status, media_type=JSON_TYPE)

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from strawberry.types.arguments import convert_argument
 
 from api.auth import Authenticator, preferred_language
+from api.refusals import refused
 from api.schema import Schema
 from api.texts import unstorable
 from domain.identity.keys import webhook_secret
@@ -60,8 +61,7 @@ class IngestEndpoint:
         try:
             return await self._answer(request)
         except RequestError as error:
-            status = {"UNAUTHENTICATED": 401, "RATE_LIMITED": 429}.get(error.code, 400)
-            return _json(status, {"errors": [{"message": str(error), "extensions": error.extensions}]})
+            return refused(error)
         except DomainError as error:
             return _json(400, {"userErrors": [_shown(error, Language.EN)]})
 
@@ -100,8 +100,8 @@ class IngestEndpoint:
     def _draft(self, index: int, value: Any) -> OrderDraft | DomainError:
         """Read by the schema's own OrderInput, so webhook and mutation accept exactly the same."""
         path: list[str | int] = ["orders", index]
-        if found := unstorable(value, "order"):
-            return Invalid([*path, *found.split(".")[1:]])
+        if (found := unstorable(value)) is not None:
+            return Invalid([*path, *found])
         problems: list[Sequence[str | int]] = []
         validate_input_value(value, self._input, lambda _error, where: problems.append(where))
         if problems:

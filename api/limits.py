@@ -14,6 +14,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationContext,
@@ -22,6 +23,7 @@ from graphql import (
     validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
@@ -36,6 +38,13 @@ MOST_REMEMBERED = 200
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 Size = tuple[int, int, int]
+
+
+def is_limit(error: GraphQLError) -> bool:
+    """Whether one of graphql-core's own limits stopped a document."""
+    if isinstance(error, GraphQLSyntaxError):
+        return error.message.endswith("Parsing aborted.")
+    return isinstance(error, ValidationAbortedError) or error.message == "Maximum introspection depth exceeded"
 
 
 def too_costly(message: str) -> GraphQLError:

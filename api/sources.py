@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
+from domain.identity.queries import agents_by_id
 from domain.messaging.queries import inbox_items_for_feed, inbox_versions
-from domain.shared.events import body_of, events_after
+from domain.shared.act import Viewer
+from domain.shared.events import ActorKind, body_of, events_after
 from domain.shared.sql import Row
-from domain.tickets.queries import messages_for_events, ticket_versions, tickets_for_feed
+from domain.tickets.events import lifted
+from domain.tickets.queries import messages_by_id, ticket_versions, tickets_for_feed
+from resolvers.shared.feed import Known
 
 
 class LogSource(Protocol):
@@ -22,7 +26,11 @@ class LogSource(Protocol):
         ...
 
     async def events(self, subject_id: UUID, after: int) -> list[Row]:
-        """The next events, with what their payloads show already read."""
+        """The next events, in the newest shape of their types."""
+        ...
+
+    async def known(self, subject: Row, events: Sequence[Row]) -> Known:
+        """What payloads of these events usually show, read once for all who watch."""
         ...
 
 
@@ -34,12 +42,19 @@ class TicketSource:
         return (await tickets_for_feed([subject_id])).get(subject_id)
 
     async def events(self, subject_id: UUID, after: int) -> list[Row]:
-        rows = await events_after(subject_id, after)
-        wanted = {row["id"]: UUID(key) for row in rows if (key := body_of(row).get("message_id"))}
-        messages = await messages_for_events(wanted.values()) if wanted else {}
-        for row in rows:
-            row["message"] = messages.get(wanted[row["id"]]) if row["id"] in wanted else None
-        return rows
+        return [lifted(row) for row in await events_after(subject_id, after)]
+
+    async def known(self, subject: Row, events: Sequence[Row]) -> Known:
+        machine = Viewer.system(subject["shop_id"])
+        messages = _ids(events, "message_id")
+        agents = _ids([*events, subject], "agent_id") | {
+            event["actor_id"] for event in events if event["actor_kind"] == ActorKind.AGENT
+        }
+        found: dict[tuple[Any, UUID], Row] = {}
+        for query, ids in ((messages_by_id, messages), (agents_by_id, agents)):
+            rows = await query(machine, ids) if ids else {}
+            found |= {(query, key): row for key, row in rows.items()}
+        return found
 
 
 class InboxSource:
@@ -54,6 +69,11 @@ class InboxSource:
         rows = await events_after(subject_id, after)
         wanted = {row["id"]: UUID(body_of(row)["item_id"]) for row in rows}
         items = await inbox_items_for_feed(wanted.values()) if wanted else {}
-        for row in rows:
-            row["item"] = items.get(wanted[row["id"]])
-        return rows
+        return [row | {"item": items[wanted[row["id"]]]} for row in rows]
+
+    async def known(self, subject: Row, events: Sequence[Row]) -> Known:
+        return {}
+
+
+def _ids(rows: Iterable[Row], column: str) -> set[UUID]:
+    return {row[column] for row in rows if row[column] is not None}

@@ -16,6 +16,7 @@ from strawberry.utils.aio import aclosing
 
 from api.metrics import REQUESTS, SOCKETS
 from domain.shared.clock import SECOND, now_micros
+from domain.shared.errors import RateLimited
 from resolvers.shared.context import Context
 
 EXPIRED = "The token has run out"
@@ -67,6 +68,17 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
         task = asyncio.ensure_future(self.websocket.close(code=4403, reason=EXPIRED))
         task.add_done_callback(self._task_done)
 
+    async def handle_subscribe(self, message: Any) -> None:
+        """One operation too many is refused with a code; as shipped, with a message alone."""
+        most = self.max_subscriptions_per_connection
+        is_new = self.connection_acknowledged and message["id"] not in self.operations
+        if is_new and most is not None and len(self.operations) >= most:
+            error = RateLimited(1)
+            shown = {"message": f"One socket carries {most} operations at most.", "extensions": error.extensions}
+            await self.websocket.send_json({"id": message["id"], "type": "error", "payload": [shown]})
+            return
+        await super().handle_subscribe(message)
+
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """As the base class does it, with a context of its own for each operation: loaders must not outlive one."""
         try:
@@ -81,6 +93,9 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
             async with aclosing(source):
                 await self._send_result_stream(operation, source)
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        except GraphQLError as error:  # the document was refused while it was read
+            self.schema._process_errors([error], None)
+            await operation.send_initial_errors([error])
         except Exception as error:
             await self.handle_task_exception(error)
             with suppress(Exception):

@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import uvloop
@@ -52,8 +52,7 @@ class Watcher(asyncio.Protocol):
         await asyncio.wait_for(self._joined, JOIN_WITHIN)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._say_next()
 
     def _say_next(self) -> None:

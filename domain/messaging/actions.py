@@ -10,10 +10,11 @@ from domain.messaging.kinds import Channel, OutgoingStatus
 from domain.messaging.models import Inbox, InboxItem, Outgoing
 from domain.messaging.ports import Letter, Sender
 from domain.shared.act import Act, Language
+from domain.shared.crypto import Keyring
 from domain.shared.events import Event
 from domain.shared.jobs import JobOrder
 from domain.shared.messages import say
-from domain.shared.sql import Sql, fetch_one, insert, select, sql, values_of
+from domain.shared.sql import Row, Sql, fetch_one, insert, select, sql, values_of
 from domain.shared.transact import Tx, transact
 
 INBOX_ITEM_ADDED = "INBOX_ITEM_ADDED"
@@ -62,15 +63,7 @@ async def deliver(act: Act, senders: Mapping[Channel, Sender], *, outgoing_id: U
     row = await fetch_one(select(Outgoing, sql("id = {}", outgoing_id)))
     if row is None or row["status"] != OutgoingStatus.QUEUED:
         return
-    facts = act.keyring.unseal_facts(row["sealed_facts"], _place("outgoing", row["key"]))
-    language = Language(row["language"])
-    letter = Letter(
-        key=str(row["id"]),
-        destination=act.keyring.unseal(row["sealed_destination"], _place("destination", row["key"])),
-        subject=say(language, f"{row['template']}_SUBJECT", facts),
-        text=say(language, f"{row['template']}_TEXT", facts),
-    )
-    provider_key = await senders[Channel(row["channel"])].send(letter)
+    provider_key = await senders[Channel(row["channel"])].send(letter_of(act.keyring, row))
 
     async def work(tx: Tx) -> None:
         await tx.execute(
@@ -81,6 +74,18 @@ async def deliver(act: Act, senders: Mapping[Channel, Sender], *, outgoing_id: U
         )  # fmt: skip
 
     await transact(act, work)
+
+
+def letter_of(keyring: Keyring, row: Row) -> Letter:
+    """A queued text in clear, in the language that it was queued in."""
+    facts = keyring.unseal_facts(row["sealed_facts"], _place("outgoing", row["key"]))
+    language = Language(row["language"])
+    return Letter(
+        key=str(row["id"]),
+        destination=keyring.unseal(row["sealed_destination"], _place("destination", row["key"])),
+        subject=say(language, f"{row['template']}_SUBJECT", facts),
+        text=say(language, f"{row['template']}_TEXT", facts),
+    )
 
 
 async def put_in_inbox(

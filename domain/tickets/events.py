@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from domain.shared.described import Described
-from domain.shared.events import Audience, Event
+from domain.shared.events import Audience, Event, body_of
 from domain.shared.sql import Row
 
 
@@ -38,7 +39,17 @@ def ticket_event(type_: TicketEventType, **body: Any) -> Event:
     )
 
 
+DETAILS = ("from_status", "to_status", "priority", "score")
+REFERENCES = ("message_id", "agent_id", "queue_id", "ticket_id", "incident_id")
+
+
 def lifted(row: Row) -> Row:
-    """An event in the newest shape of its type. Version 1 is the only one so far."""
+    """The event in the newest shape of its type, with what its body says beside the columns; None for the rest.
+
+    Version 1 is the only one so far.
+    """
     assert row["schema_version"] == 1, f"unknown version of {row['type']}"
-    return row
+    body = body_of(row)
+    details = {name: body.get(name) for name in DETAILS}
+    references = {name: UUID(body[name]) if name in body else None for name in REFERENCES}
+    return row | details | references

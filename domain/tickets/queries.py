@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.shared.act import ContactKind, Role, Viewer
@@ -23,6 +23,7 @@ from domain.shared.sql import (
     select,
     sql,
 )
+from domain.tickets.events import lifted
 from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
 from domain.tickets.models import Incident, Message, Queue, Rating, Ticket
 
@@ -138,7 +139,8 @@ async def messages_of_tickets(viewer: Viewer, ids: Iterable[UUID], page: Page) -
 async def events_of_tickets(viewer: Viewer, ids: Iterable[UUID], page: Page) -> dict[UUID, Slice]:
     """Of tickets that the viewer has been shown; the events of the viewer's audience."""
     shown = sql("audience {}", among([str(a) for a in audiences_of(viewer)]))
-    return await _pages_by_parent(EventRecord, "subject_id", ids, shown, page)
+    found = await _pages_by_parent(EventRecord, "subject_id", ids, shown, page)
+    return {key: replace(part, rows=[lifted(row) for row in part.rows]) for key, part in found.items()}
 
 
 async def messages_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]:
@@ -146,11 +148,6 @@ async def messages_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]
     shown = EVERYTHING if viewer.is_staff else sql("is_internal = {}", False)
     rows = await fetch(select(Message, sql("id {}", among(ids)) & own & shown))
     return {row["id"]: row for row in rows}
-
-
-async def messages_for_events(ids: Iterable[UUID]) -> dict[UUID, Row]:
-    """For the feed, which reads once for all who watch; who may see an event is asked when it is handed on."""
-    return {row["id"]: row for row in await fetch(select(Message, sql("id {}", among(ids))))}
 
 
 async def ratings_of_tickets(_viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, list[Row]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from domain.identity.contacts import read_contact
 from domain.messaging.actions import put_in_inbox, send, was_queued
 from domain.messaging.kinds import Channel
@@ -43,7 +41,7 @@ async def tell_buyer(act: Act, event: Row) -> None:
 
 
 async def _tell(tx: Tx, ticket: Row, template: str, *, key: str) -> None:
-    facts = {"number": ticket["number"], "link": ticket_link(tx.act, ticket["id"])}
+    facts = {"number": ticket["number"], "link": ticket_link(tx.act, ticket["number"])}
     await put_in_inbox(tx, owner_id=ticket["buyer_id"], key=key, template=template, facts=facts, ticket_id=ticket["id"])
     channel = Channel(ticket["notice_channel"])
     if ticket["contact_kind"] != OF_CHANNEL.get(channel) or await was_queued(tx, key):
@@ -61,6 +59,6 @@ async def _tell(tx: Tx, ticket: Row, template: str, *, key: str) -> None:
         )
 
 
-def ticket_link(act: Act, ticket_id: UUID) -> str:
-    """To the shop's ticket page, which resumes the ticket by its id after the one-time code."""
-    return f"{act.public_url}/tickets/{ticket_id}" if act.public_url else f"/tickets/{ticket_id}"
+def ticket_link(act: Act, number: str) -> str:
+    """To the shop's ticket page, which finds the ticket by its number once the contact is proved."""
+    return f"{act.public_url}/tickets/{number}"

@@ -74,8 +74,8 @@ class InboxSubscriptions:
         seq = read_place(context.services.keyring, owner_id, after)
         async with aclosing(context.services.feed.follow("inbox", owner_id, seq)) as deliveries:
             async for delivery in deliveries:
-                if delivery.event is None or delivery.event["item"] is None:
+                if delivery.event is None:
                     continue
-                context.forget_loaded()
+                context.begin_push()
                 place = (owner_id, delivery.seq)
                 yield InboxItem.of({**delivery.event["item"], "place": place})

@@ -12,7 +12,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.shared.act import Act, Hints, Language, Throttle, Viewer
 from domain.shared.crypto import Keyring
-from resolvers.shared.feed import Feed
+from resolvers.shared.feed import Feed, Known
 
 BatchRead = Callable[[Sequence[Any]], Awaitable[list[Any]]]
 
@@ -35,6 +35,7 @@ class Context:
     language: Language
     services: Services
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
 
     @property
     def act(self) -> Act:
@@ -51,11 +52,14 @@ class Context:
 
     def for_operation(self) -> Context:
         """A websocket runs many operations; each has loaders of its own."""
-        return replace(self, loaders={})
+        return replace(self, loaders={}, known={})
 
-    def forget_loaded(self) -> None:
-        """Before each push of a subscription: a loader would answer with the first value for ever."""
-        self.loaders = {}
+    def begin_push(self, known: Known | None = None) -> None:
+        """Before each push of a subscription: a loader would answer with the first value for ever.
+
+        `known` is what the feed has read already, for all who watch; it holds nothing that depends on the viewer.
+        """
+        self.loaders, self.known = {}, known or {}
 
     async def load(self, loader: Hashable, read: BatchRead, key: UUID) -> Any:
         if loader not in self.loaders:

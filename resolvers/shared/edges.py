@@ -37,6 +37,9 @@ def edge(name: str, module: str, *, key: str, by: Any, description: str) -> Any:
 
 
 async def load_one(context: Context, by: Any, key: UUID) -> Any:
+    if (by, key) in context.known:
+        return context.known[by, key]
+
     async def read(keys: Sequence[UUID]) -> list[Any]:
         found = await by(context.viewer, keys)
         return [found.get(k) for k in keys]

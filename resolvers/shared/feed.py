@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
 
 from domain.shared.sql import Row
 from domain.tickets.waiting import Line
+
+Known = Mapping[tuple[Any, UUID], Row]
+"""Rows at hand, by the domain query that finds them and their id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,7 @@ class Delivery:
     seq: int
     subject: Row
     event: Row | None = None
+    known: Known = field(default_factory=dict)
     is_initial: bool = False
     is_resync: bool = False
 

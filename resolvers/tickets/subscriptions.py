@@ -126,8 +126,8 @@ class QueueBoard:
 class TicketSubscriptions:
     @strawberry.subscription(
         description="With `after`: exactly what came since, then what comes. Without: first the ticket as it stands,"
-        " then what comes. Never a gap, never twice, in order, of what you may see. A cursor that is too old, ahead, or of"
-        " another ticket gets one payload with `resync: true` and the ticket as it stands."
+        " then what comes. Never a gap, never twice, in order, of what you may see. A cursor that is too old, ahead, or"
+        " of another ticket gets one payload with `resync: true` and the ticket as it stands."
     )
     async def ticket_progress(
         self,
@@ -148,7 +148,7 @@ class TicketSubscriptions:
                 if not queries.may_see(context.viewer, delivery.subject):
                     return
                 if delivery.event is None or delivery.event["audience"] in audiences:
-                    context.forget_loaded()
+                    context.begin_push(delivery.known)
                     yield TicketProgress(delivery=delivery)
 
     @strawberry.subscription(
@@ -182,5 +182,5 @@ class TicketSubscriptions:
             queues = {wanted: queues[wanted]}
         async with aclosing(context.services.feed.lines(list(queues))) as lines:
             async for line in lines:
-                context.forget_loaded()
+                context.begin_push()
                 yield QueueBoard(line=line, queue=Queue.of(queues[line.queue_id]))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from uuid import UUID
-
 import strawberry
 
 from domain.identity import queries as identity
@@ -9,13 +7,12 @@ from domain.identity.kinds import Lane
 from domain.messaging.kinds import Channel
 from domain.orders import queries as orders
 from domain.shared.act import Language
-from domain.shared.events import ActorKind, body_of
+from domain.shared.events import ActorKind
 from domain.shared.log_cursors import encode_place
 from domain.tickets import queries
-from domain.tickets.events import TicketEventType, lifted
+from domain.tickets.events import TicketEventType
 from domain.tickets.kinds import IncidentStatus, Priority, TicketCategory, TicketStatus
 from domain.tickets.reading import comment_of, incident_text, text_of
-from resolvers.identity.types import Agent
 from resolvers.shared.context import Info
 from resolvers.shared.edges import edge, few, load_one, many
 from resolvers.shared.scalars import Instant
@@ -67,57 +64,28 @@ class Queue(Node):
 class TicketEvent(OfRow):
     type: TicketEventType = strawberry.field(description="What happened.")
     at: Instant = strawberry.field(description="When.")
+    from_status: TicketStatus | None = strawberry.field(description="The status before.")
+    to_status: TicketStatus | None = strawberry.field(description="The status since.")
+    priority: Priority | None = strawberry.field(description="The priority since.")
+    score: int | None = strawberry.field(description="The buyer's score, 1 to 5.")
 
     @strawberry.field(description="Who did it.")
     def actor(self) -> Actor:
         return Actor.of({"kind": self.row["actor_kind"], "id": self.row["actor_id"]})
 
-    @strawberry.field(description="What was written with it.")
-    async def message(self, info: Info) -> Message | None:
-        if "message" in self.row:
-            return Message.of_maybe(self.row["message"])
-        message_id = _body_id(self.row, "message_id")
-        if message_id is None:
-            return None
-        return Message.of_maybe(await load_one(info.context, queries.messages_by_id, message_id))
-
-    @strawberry.field(description="The agent who has the ticket since.")
-    async def agent(self, info: Info) -> Agent | None:
-        agent_id = _body_id(self.row, "agent_id")
-        if agent_id is None:
-            return None
-        return Agent.of_maybe(await load_one(info.context, identity.agents_by_id, agent_id))
-
-    @strawberry.field(description="The queue that the ticket is in since.")
-    async def queue(self, info: Info) -> Queue | None:
-        queue_id = _body_id(self.row, "queue_id")
-        if queue_id is None:
-            return None
-        return Queue.of_maybe(await load_one(info.context, queries.queues_by_id, queue_id))
-
-    @strawberry.field(description="The status before.")
-    def from_status(self) -> TicketStatus | None:
-        name = body_of(lifted(self.row)).get("from_status")
-        return TicketStatus[name] if name else None
-
-    @strawberry.field(description="The status since.")
-    def to_status(self) -> TicketStatus | None:
-        name = body_of(lifted(self.row)).get("to_status")
-        return TicketStatus[name] if name else None
-
-    @strawberry.field(description="The priority since.")
-    def priority(self) -> Priority | None:
-        name = body_of(lifted(self.row)).get("priority")
-        return Priority[name] if name else None
-
-    @strawberry.field(description="The buyer's score, 1 to 5.")
-    def score(self) -> int | None:
-        return body_of(lifted(self.row)).get("score")
-
-
-def _body_id(row: dict[str, object], name: str) -> UUID | None:
-    text = body_of(lifted(row)).get(name)
-    return UUID(text) if text else None
+    message = edge(
+        "Message", HERE, key="message_id", by=queries.messages_by_id, description="What was written with it."
+    )
+    agent = edge(
+        "Agent",
+        "resolvers.identity.types",
+        key="agent_id",
+        by=identity.agents_by_id,
+        description="The agent who has the ticket since.",
+    )
+    queue = edge(
+        "Queue", HERE, key="queue_id", by=queries.queues_by_id, description="The queue that the ticket is in since."
+    )
 
 
 @strawberry.type(description="What the buyer thought of one resolution.")

@@ -33,7 +33,7 @@ TEXTS = {
     "PAID_BEFORE_PLACED": "Un pedido no puede pagarse antes de hacerse.",
     "WAITING_POSITION": "Ocupa el puesto {position} de la cola",
     "WAITING_POSITION_TIME": "Ocupa el puesto {position} de la cola; le atenderán en unos {minutes} min",
-    "WAITING_POSITION_TIME_AGENT": "Ocupa el puesto {position} de la cola; {agent_name} le atiende en unos {minutes} min",
+    "WAITING_POSITION_TIME_AGENT": "Es el número {position} de la cola; {agent_name} le atiende en unos {minutes} min",
     "WAITING_TAKEN": "{agent_name} le está atendiendo",
     "WAITING_HANDLED": "Su caso está en curso",
     "WAITING_CLOSED": "Su caso está resuelto",

@@ -1,0 +1,41 @@
+"""Answers to HTTP requests that never reached GraphQL: always JSON, always with a code."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.metrics import ERRORS
+from domain.shared.errors import RateLimited, RequestError
+
+STATUSES = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "RATE_LIMITED": 429}
+
+
+def refusal(status: int, message: str, code: str, **extensions: object) -> Response:
+    """Escaped as ASCII, so that nothing in the message can keep it from being sent."""
+    ERRORS.labels(code).inc()
+    body = json.dumps({"errors": [{"message": message, "extensions": {**extensions, "code": code}}]})
+    return Response(body, status_code=status, media_type="application/json")
+
+
+def refused(error: RequestError) -> Response:
+    response = refusal(STATUSES.get(error.code, 400), str(error), **error.extensions)
+    if isinstance(error, RateLimited):
+        response.headers["retry-after"] = str(error.extensions["retryAfter"])
+    return response
+
+
+async def http_refusal(_request: Request, error: Exception) -> Response:
+    """For what the router refuses: no such page, or not in this way."""
+    assert isinstance(error, HTTPException)
+    response = refusal(error.status_code, error.detail, "NOT_FOUND" if error.status_code == 404 else "BAD_REQUEST")
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def breakdown(_request: Request, _error: Exception) -> Response:
+    """The server logs the error by itself."""
+    return refusal(500, "Something went wrong on our side.", "INTERNAL")
