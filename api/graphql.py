@@ -69,7 +69,7 @@ def encoded(content: object) -> bytes:
 
 
 class Endpoint(GraphQL[Context, None]):
-    websocket_adapter_class = TextSocket  # type: ignore[assignment]
+    websocket_adapter_class = TextSocket
     graphql_transport_ws_handler_class = TransportHandler
 
     def __init__(
@@ -128,7 +128,8 @@ class Endpoint(GraphQL[Context, None]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send)
+            return
         request, began = Request(scope=scope, receive=receive), time.perf_counter()
         REQUESTS.labels("http").inc()
         try:

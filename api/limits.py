@@ -54,8 +54,8 @@ def too_costly(message: str) -> GraphQLError:
 class DocumentLimits(ValidationRule):
     """Depth, fields and aliases of the whole document, each fragment measured once however often it is spread.
 
-    Fields below `__schema` and `__type` count as fields but not as depth: tools ask deep questions about the schema, and
-    graphql-core limits those by itself.
+    Fields below `__schema` and `__type` count as fields but not as depth: tools ask deep questions about the schema,
+    and graphql-core limits those by itself.
     """
 
     def __init__(self, context: ValidationContext) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,15 +15,15 @@ from domain.shared.errors import RateLimited, RequestError
 STATUSES = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "RATE_LIMITED": 429}
 
 
-def refusal(status: int, message: str, code: str, **extensions: object) -> Response:
+def refusal(status: int, message: str, code: str, more: Mapping[str, object] | None = None) -> Response:
     """Escaped as ASCII, so that nothing in the message can keep it from being sent."""
     ERRORS.labels(code).inc()
-    body = json.dumps({"errors": [{"message": message, "extensions": {**extensions, "code": code}}]})
+    body = json.dumps({"errors": [{"message": message, "extensions": {**(more or {}), "code": code}}]})
     return Response(body, status_code=status, media_type="application/json")
 
 
 def refused(error: RequestError) -> Response:
-    response = refusal(STATUSES.get(error.code, 400), str(error), **error.extensions)
+    response = refusal(STATUSES.get(error.code, 400), str(error), error.code, error.extensions)
     if isinstance(error, RateLimited):
         response.headers["retry-after"] = str(error.extensions["retryAfter"])
     return response

@@ -10,14 +10,14 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import DisableIntrospection
-from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionContext
 
 from api.limits import BoundedParsing, BoundedValidation, is_limit
 from api.metrics import ERRORS
 from api.texts import RefuseUnstorableTexts
-from domain.shared.errors import BadInput, RequestError
+from domain.shared.errors import BadInput
 from resolvers.identity.operations import IdentityMutations, IdentityQueries
 from resolvers.messaging.operations import InboxQueries, InboxSubscriptions
 from resolvers.orders.operations import OrderMutations, OrderQueries
@@ -85,22 +85,24 @@ class Subscription(TicketSubscriptions, InboxSubscriptions):
 
 
 def _code_of(error: GraphQLError) -> str:
-    original = error.original_error
-    if isinstance(original, RequestError):
-        return original.code
-    if isinstance(original, CannotGetOperationTypeError | MissingQueryError):
-        return "BAD_REQUEST"
     if error.extensions and "code" in error.extensions:
         return str(error.extensions["code"])
+    if error.path:
+        return "BAD_USER_INPUT" if error.original_error is None else "INTERNAL"
+    return _code_before_running(error)
+
+
+def _code_before_running(error: GraphQLError) -> str:
+    original = error.original_error
     if is_limit(error):
         return "COST_EXCEEDED"
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
-    if error.message.startswith("Variable '$") and not error.path:
-        return "BAD_USER_INPUT" if isinstance(original, GraphQLError) else "GRAPHQL_VALIDATION_FAILED"
     if original is None:
-        return "BAD_USER_INPUT" if error.path else "GRAPHQL_VALIDATION_FAILED"
-    return "INTERNAL"
+        return "GRAPHQL_VALIDATION_FAILED"
+    if isinstance(original, GraphQLError):  # a variable that does not fit its type
+        return "BAD_USER_INPUT"
+    return "BAD_REQUEST" if isinstance(original, CannotGetOperationTypeError | MissingQueryError) else "INTERNAL"
 
 
 class Schema(strawberry.Schema):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.utils.aio import aclosing
 
 from api.metrics import REQUESTS, SOCKETS
@@ -38,7 +39,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().shutdown()
 
     @staticmethod
-    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:  # noqa: ARG004 - as in the base class
         return None
 
     async def handle_message(self, message: Any) -> None:
@@ -53,7 +54,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if message["type"] == "subscribe" and not _is_request(message.get("payload")):
             await self.handle_invalid_message("The payload of subscribe is not a GraphQL request")
             return
-        await super().handle_message(message)
+        await super().handle_message(cast("Message", message))
 
     async def handle_connection_init(self, message: Any) -> None:
         await super().handle_connection_init(message)
@@ -94,7 +95,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await self._send_result_stream(operation, source)
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
         except GraphQLError as error:  # the document was refused while it was read
-            self.schema._process_errors([error], None)
+            schema: Any = self.schema
+            schema.process_errors([error])
             await operation.send_initial_errors([error])
         except Exception as error:
             await self.handle_task_exception(error)

@@ -40,6 +40,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return await self._answer
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def close(self) -> None:
         if self._transport:
             self._transport.close()
@@ -69,23 +73,23 @@ class Connection(asyncio.Protocol):
 class Caller:
     """Operations one after the other over one connection, for whoever writes while others watch."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @classmethod
-    async def open(cls, host: str, port: int) -> Caller:
-        return cls(await Connection.open(host, port))
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._connection = Connection()
 
     def close(self) -> None:
         self._connection.close()
 
+    async def _ask(self, request: bytes) -> Answer:
+        if not self._connection.is_open:  # a server does not keep an idle connection for long
+            self._connection = await Connection.open(*self._address)
+        return await asyncio.wait_for(self._connection.ask(request), PATIENCE)
+
     async def mutate(self, field: str, selection: str, given: Mapping[str, Any], *, token: str) -> Any:
         input_type = field[0].upper() + field[1:] + "Input"
-        query = (
-            f"mutation($input: {input_type}!) {{ {field}(input: $input) {{ {selection} userErrors {{ code }} }} }}"
-        )
+        query = f"mutation($input: {input_type}!) {{ {field}(input: $input) {{ {selection} userErrors {{ code }} }} }}"
         request = graphql_request(query, {"input": given}, token=token)
-        status, body = await asyncio.wait_for(self._connection.ask(request), PATIENCE)
+        status, body = await self._ask(request)
         answer = orjson.loads(body)
         if status != 200 or "errors" in answer or answer["data"][field]["userErrors"]:
             raise RuntimeError(f"{field} was answered {status}: {body[:500]!r}")

@@ -19,7 +19,9 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """`watcher` by its place in the list, `at` in microseconds of this machine's clock, `told` is the field's value."""
+    """`watcher` by its place in the list, `at` in microseconds of this machine's clock, `told` is the field's value:
+    the same object for all who were told the same.
+    """
 
     watcher: int
     at: int
@@ -49,22 +51,21 @@ class Party:
         self._child.stdin.write(line + b"\n")
 
     async def mark(self) -> None:
-        """Counts anew from here."""
+        """How busy the watchers are is counted from here."""
         self.say(b"mark")
         while "marked" not in await self.hear():
             pass
 
     async def until_told(self, pushes: int) -> None:
-        """Until this many pushes came since the mark; a multiple of the number of watchers."""
-        while (await self.hear())["told"] < pushes:
+        """Until this many pushes came since all joined, their first ones too; a multiple of the number of watchers."""
+        while (await self.hear()).get("told", 0) < pushes:
             pass
 
     async def report(self) -> Report:
         self.say(b"report")
         while "pushes" not in (heard := await self.hear()):
             pass
-        told = [next(iter(content.values())) for content in heard["contents"]]
-        pushes = [Push(watcher, at, told[number]) for watcher, at, number in heard["pushes"]]
+        pushes = [Push(watcher, at, heard["texts"][number]) for watcher, at, number in heard["pushes"]]
         return Report(pushes, heard["busy"])
 
 

@@ -34,5 +34,3 @@ async def wait_visibly(label: str, seconds: float, *, unless: Callable[[], bool]
         while (left := end - asyncio.get_running_loop().time()) > 0 and not unless():
             await asyncio.sleep(min(TICK, left))
             step(min(TICK, left))
-
-

@@ -1,78 +1,49 @@
-"""Websockets that watch one ticket, and as many that watch one queue: pushes, latency, memory."""
+"""Websockets that watch one ticket, then as many that watch one queue."""
 
 from __future__ import annotations
 
-import asyncio
 import resource
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import count, cycle
 
-from benchmarks.figures import percentile, shown, table
-from benchmarks.http_client import Caller
-from benchmarks.line_latency import Claim, latencies_near_front, latencies_of_all
-from benchmarks.party import Party, Report, watching
-from benchmarks.progress import bar, wait_visibly
-from benchmarks.server import HOST, Memory, Server, serving
+from benchmarks import idle, waves
+from benchmarks.figures import shown, table
+from benchmarks.progress import bar
+from benchmarks.queue_watchers import watch_queue
+from benchmarks.server import serving
 from benchmarks.stack import Stack
-from benchmarks.world import Person, World, add_purchases, add_waiting_tickets, new_world
-from domain.shared.clock import SECOND
-from resolvers.shared.ids import encode_id
+from benchmarks.ticket_watchers import watch_ticket
+from benchmarks.world import World, add_purchases, add_waiting_tickets, new_world
 
-TICKET_PROGRESS = """subscription Watch($ticketId: ID!) { ticketProgress(ticketId: $ticketId) {
-  cursor initial event { type at } ticket { status updatedAt }
-} }"""
-QUEUE_POSITION = """subscription Watch($ticketId: ID!) { queuePosition(ticketId: $ticketId) {
-  state position waitP50Seconds waitP90Seconds agentName message
-} }"""
-FIRST_FEW = 20
-SETTLING = 3.0
 SPARE_FILES = 200
-# Far back in line a change is told when this much time has passed since the last one, so everybody is told each claim.
-QUIET = 5.5
-CLAIM_EVERY = 0.25
-ROOM_OF_ALL_AGENTS = 300
-Watchers = Sequence[tuple[str, str]]
-HEAD = [
-    "watchers of",
-    "pushes",
-    "pushes/s",
-    "p50 ms",
-    "p99 ms",
-    "server CPU µs a push",
-    "server busy",
-    "client busy",
-    "RSS KB a subscriber",
-    "PSS KB a subscriber",
-]
 
 
-@dataclass(slots=True, kw_only=True)
-class Wave:
-    """What came of one way of writing while all watch. Latencies in seconds; `seconds` is the time pushes took."""
+async def measure_pushes(stack: Stack, *, watchers: int, seconds: float) -> str:
+    """The tables, in Markdown."""
+    _allow_open_files(watchers + SPARE_FILES)
+    async with stack.connected():
+        world = await _filled_world(stack, watchers)
+    # A server of its own for each: what the first kind of watchers leaves behind must not hide what the second costs.
+    async with serving(stack) as server:
+        wave, weight, alone = await watch_ticket(server, world, watchers=watchers, seconds=seconds)
+    async with serving(stack) as server:
+        queue_waves, queue_weight = await watch_queue(server, world, watchers=watchers, seconds=seconds)
+    pushed = table(waves.HEAD, [each.row() for each in (wave, *queue_waves)])
+    weighed = table(idle.HEAD, [weight, queue_weight])
+    return f"{pushed}\n\nA message that nobody watches is answered within {shown(alone)} ms (median).\n\n{weighed}"
 
-    name: str
-    pushes: int
-    seconds: float
-    latencies: Sequence[float]
-    server_cpu: float
-    server_busy: float
-    client_busy: float
-    memory: tuple[float, float | None] | None = None
 
-    def row(self) -> list[str]:
-        resident, proportional = self.memory or (None, None)
-        return [
-            self.name,
-            shown(self.pushes, 0),
-            shown(self.pushes / self.seconds, 0),
-            shown(1000 * percentile(self.latencies, 50)),
-            shown(1000 * percentile(self.latencies, 99)),
-            shown(1_000_000 * self.server_cpu / self.pushes, 0),
-            f"{100 * self.server_busy:.0f} %",
-            f"{100 * self.client_busy:.0f} %",
-            shown(resident),
-            shown(proportional),
-        ]
+async def _filled_world(stack: Stack, watchers: int) -> World:
+    world = await new_world(stack.keyring)
+    with bar("Filling in orders", watchers) as step:
+        await add_purchases(world, watchers, step)
+    with bar("Filling in tickets", watchers) as step:
+        await add_waiting_tickets(world, watchers, step)
+    return world
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Here, and so in the children: the server and the watchers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise RuntimeError(f"{wanted} open files are needed and {hard} allowed; see `ulimit -Hn`")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

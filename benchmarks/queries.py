@@ -17,6 +17,8 @@ from benchmarks.stack import Stack
 from benchmarks.world import STORY, World, add_purchases, add_told_tickets, new_world
 from domain.identity.rules import masked
 from domain.shared.act import ContactKind
+from domain.shared.clock import now_micros
+from domain.shared.jobs import count_jobs
 from domain.shared.sql import Sql, fetch_value
 from domain.tickets.kinds import TicketCategory
 from resolvers.shared.ids import split_id
@@ -59,13 +61,21 @@ async def measure_queries(stack: Stack, *, seconds: float, connections: int) -> 
             await load(server, "one order", cycle(orders)),
             await load(server, "open ticket, its notices in the same process", _openings(world, AT_FIRST)),
         ]
+        left = await _jobs_left(stack)
     async with serving(stack, XIAOKA_WORKER="false") as server:
         loads.append(await load(server, "open ticket, its notices elsewhere", _openings(world, LATER)))
     async with stack.connected():
         kept = await fetch_value(Sql("SELECT count(*) AS tickets FROM ticket"))
     told = ORDERS + loads[2].answers + loads[3].answers
     assert kept == told, f"{told} tickets were confirmed and {kept} are there"
-    return table(HEAD, [load.row() for load in loads])
+    rows = table(HEAD, [load.row() for load in loads])
+    return f"{rows}\n\nJobs not done yet when the third measurement ended: {left:,}."
+
+
+async def _jobs_left(stack: Stack) -> int:
+    async with stack.connected():
+        counts = await count_jobs(now=now_micros())
+    return int(counts["due"])
 
 
 async def _filled_world(stack: Stack) -> World:

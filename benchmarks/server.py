@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +48,17 @@ class Server:
     def is_running(self) -> bool:
         return self._popen.poll() is None
 
+    def end(self) -> None:
+        self._popen.terminate()
+        try:
+            self._popen.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
     def cpu_seconds(self) -> float:
         times = self._child.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
     def memory(self) -> Memory:
         with suppress(psutil.AccessDenied, AttributeError):
@@ -84,31 +92,36 @@ def _cpu_of_backend(pid: int) -> float:
         times = backend.cpu_times()
     except psutil.Error as error:
         raise LookupError(pid) from error
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 @asynccontextmanager
 async def serving(stack: Stack, **settings: str) -> AsyncIterator[Server]:
     """A fresh server on a free port; it is ended whatever happens."""
-    port, log_file = _free_port(), stack.folder / "serve.log"
-    env = {name: value for name, value in os.environ.items() if not name.startswith("XIAOKA_")}
-    with log_file.open("wb") as log:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "api", "serve", "--host", HOST, "--port", str(port)],
-            cwd=ROOT,
-            env={**env, **stack.environment, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(stack, popen, port)
+    log_file = stack.folder / "serve.log"
+    server = _start(stack, log_file, settings)
     try:
         await _until_ready(server, log_file)
         yield server
         if not server.is_running:
             raise RuntimeError(f"the server ended by itself:\n{_tail(log_file)}")
     finally:
-        await asyncio.to_thread(_end, popen)
+        await asyncio.to_thread(server.end)
+
+
+def _start(stack: Stack, log_file: Path, settings: Mapping[str, str]) -> Server:
+    port = _free_port()
+    others = {name: value for name, value in os.environ.items() if not name.startswith("XIAOKA_")}
+    with log_file.open("wb") as log:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "api", "serve", "--host", HOST, "--port", str(port)],
+            cwd=ROOT,
+            env={**others, **stack.environment, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    return Server(stack, popen, port)
 
 
 async def _until_ready(server: Server, log_file: Path) -> None:
@@ -120,15 +133,6 @@ async def _until_ready(server: Server, log_file: Path) -> None:
         if not server.is_running or time.monotonic() > deadline:
             raise RuntimeError(f"the server is not ready:\n{_tail(log_file)}")
         await asyncio.sleep(0.05)
-
-
-def _end(popen: subprocess.Popen[bytes]) -> None:
-    popen.terminate()
-    try:
-        popen.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        popen.kill()
-        popen.wait()
 
 
 def _tail(log_file: Path) -> str:

@@ -66,9 +66,7 @@ async def new_stack(database: str, broadcast: str) -> AsyncIterator[Stack]:
             url = f"sqlite://{folder / 'bench.sqlite3'}"
         else:
             url = await exits.enter_async_context(_new_database(database))
-        stack = Stack(
-            database_url=url, broadcast_url=broadcast, folder=folder, key=secrets.token_bytes(32)
-        )
+        stack = Stack(database_url=url, broadcast_url=broadcast, folder=folder, key=secrets.token_bytes(32))
         async with stack.connected():
             await migrate()
         yield stack

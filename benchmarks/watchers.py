@@ -1,7 +1,7 @@
 """The clients of one push measurement, in a process of their own: `python -m benchmarks.watchers`.
 
-The first line of standard input is the plan. Each further line is a command: `mark` starts counting anew, `report` asks
-for what came since. Lines of JSON go to standard output. The end of the input ends everything.
+The first line of standard input is the plan. Each further line is a command: `report` asks for all that came, and how
+busy this process has been since `mark`. Lines of JSON go to standard output. The end of the input ends everything.
 
 Frames are read from the bare connection: 2,000 websockets of a usual library would cost more than the server that is
 measured. The moment of a push is when its bytes were handed to this process.
@@ -24,8 +24,8 @@ import uvloop
 JOINING_AT_ONCE = 50
 JOIN_WITHIN = 30.0
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-Push = tuple[int, int, bytes]
-"""Whose it is, when it came (microseconds), and what it says."""
+Push = tuple[int, int, int]
+"""Whose it is, when it came (microseconds), and the number of what it says."""
 
 
 def frame(opcode: int, content: bytes) -> bytes:
@@ -127,16 +127,17 @@ def _tell(**said: Any) -> None:
 
 
 class Party:
-    """All of them, and what they were told since the last mark."""
+    """All of them, and what they were told. One event looks the same to all who watch, so each text is kept once."""
 
     def __init__(self, plan: Any) -> None:
         self._plan = plan
         self._count = len(plan["watchers"])
         self._pushes: list[Push] = []
+        self._texts: dict[bytes, int] = {}
         self._began = (time.monotonic(), time.process_time())
 
-    def took(self, number: int, at: int, content: bytes) -> None:
-        self._pushes.append((number, at, content))
+    def took(self, watcher: int, at: int, text: bytes) -> None:
+        self._pushes.append((watcher, at, self._texts.setdefault(text, len(self._texts))))
         if len(self._pushes) % self._count == 0:
             _tell(told=len(self._pushes))
 
@@ -157,18 +158,13 @@ class Party:
         _tell(joined=self._count)
 
     def mark(self) -> None:
-        self._pushes = []
         self._began = (time.monotonic(), time.process_time())
         _tell(marked=True)
 
     def report(self) -> None:
-        """Each different content once: one event looks the same to all who watch."""
-        contents: dict[bytes, int] = {}
-        pushes = [
-            (number, at, contents.setdefault(content, len(contents))) for number, at, content in self._pushes
-        ]
         wall, cpu = time.monotonic() - self._began[0], time.process_time() - self._began[1]
-        _tell(pushes=pushes, contents=[orjson.loads(c)["payload"]["data"] for c in contents], busy=cpu / wall)
+        told = [next(iter(orjson.loads(text)["payload"]["data"].values())) for text in self._texts]
+        _tell(pushes=self._pushes, texts=told, busy=cpu / wall)
 
 
 async def _run() -> None:

@@ -43,8 +43,8 @@ async def load_demo(keyring: Keyring, *, orders: int, console: Console) -> None:
     with _bars(console) as bars:
         selling = bars.add_task("Orders", total=orders)
         sold = await _sell(stage, orders, advance=lambda count: bars.advance(selling, count))
-        await _honour_regulars(stage, sold)
         cases = tickets.plan(stage, sold)
+        await _honour(stage, [*_of_regulars(sold), *tickets.in_line(cases)[1::7]])
         serving = bars.add_task("Tickets", total=len(cases))
         await tickets.play_all(stage, crew, cases, advance=lambda: bars.advance(serving))
     await people.take_posts(stage, crew)
@@ -85,11 +85,14 @@ async def _take_in(stage: Stage, drafts: Sequence[OrderDraft], *, at: int) -> li
     return ids
 
 
-async def _honour_regulars(stage: Stage, sold: Sequence[Sold]) -> None:
-    """Whoever bought most is a VIP."""
+def _of_regulars(sold: Sequence[Sold]) -> list[Sold]:
+    """An order of each of those who bought most."""
     bought = Counter(one.draft.buyer.external_key for one in sold)
-    regulars = {key for key, _ in bought.most_common(VIPS)}
-    theirs = {one.draft.buyer.external_key: one.order_id for one in sold if one.draft.buyer.external_key in regulars}
-    rows = await orders_by_id(Viewer.system(stage.shop_id), theirs.values())
+    theirs = {one.draft.buyer.external_key: one for one in sold}
+    return [theirs[key] for key, _ in bought.most_common(VIPS)]
+
+
+async def _honour(stage: Stage, sold: Sequence[Sold]) -> None:
+    rows = await orders_by_id(Viewer.system(stage.shop_id), [one.order_id for one in sold])
     for row in rows.values():
         await set_lane(stage.act(stage.now), buyer_id=row["buyer_id"], lane=Lane.VIP)

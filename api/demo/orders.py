@@ -51,7 +51,7 @@ def sales(dice: Random, *, count: int, now: int) -> Iterator[OrderDraft]:
     step = SPAN // count
     for number in range(count):
         placed_at = now - SPAN + number * step + dice.randrange(step)
-        buyer = customers[int(len(customers) * dice.random() ** 1.6)]
+        buyer = customers[int(len(customers) * dice.random() ** 2.2)]
         ware = dice.choices(WARES, weights)[0]
         order = _order(dice, number, ware, buyer, placed_at=min(placed_at, now - 3 * MINUTE), now=now)
         yield _known_order(now) if number == count - 1 else order
@@ -161,9 +161,7 @@ def _order(dice: Random, number: int, ware: Ware, buyer: BuyerDraft, *, placed_a
     )
 
 
-def _cards(
-    dice: Random, number: int, ware: Ware, *, count: int, paid_at: int | None
-) -> list[CardDraft]:
+def _cards(dice: Random, number: int, ware: Ware, *, count: int, paid_at: int | None) -> list[CardDraft]:
     if ware.is_topup or paid_at is None:
         return []
     week = paid_at // (7 * DAY)

@@ -104,7 +104,5 @@ async def take_posts(stage: Stage, crew: Crew) -> None:
     evening, morning = stage.now - 16 * HOUR, stage.now - 3 * HOUR
     for worker in crew.workers:
         post = worker.post
-        await set_presence(
-            stage.act(evening, worker.viewer), presence=Presence.OFFLINE, capacity=post.capacity
-        )
+        await set_presence(stage.act(evening, worker.viewer), presence=Presence.OFFLINE, capacity=post.capacity)
         await set_presence(stage.act(morning, worker.viewer), presence=post.presence, capacity=post.capacity)

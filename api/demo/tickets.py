@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -76,9 +77,7 @@ def plan(stage: Stage, sold: Sequence[Sold]) -> list[Case]:
     """Every end at least once, each ticket about an order of its own that fits the story where there is one."""
     share = min(1.0, len(sold) / (4 * MOST))
     ends = [end for end, count in SHARES.items() for _ in range(max(1, round(count * share)))]
-    moments = sorted(
-        ((stage.now - stage.dice.randrange(*AGES[end]), end) for end in ends), key=lambda one: one[0]
-    )
+    moments = sorted(((stage.now - stage.dice.randrange(*AGES[end]), end) for end in ends), key=lambda one: one[0])
     placed = [one.draft.placed_at for one in sold]
     free = dict(enumerate(sold))
     cases = []
@@ -86,6 +85,11 @@ def plan(stage: Stage, sold: Sequence[Sold]) -> list[Case]:
         place = _order_before(free, bisect_right(placed, opened_at - MINUTE), story)
         cases.append(Case(end, story, free.pop(place), opened_at))
     return cases
+
+
+def in_line(cases: Sequence[Case]) -> list[Sold]:
+    """The orders of those who will be waiting."""
+    return [case.sold for case in cases if case.end is End.WAITING]
 
 
 def _order_before(free: dict[int, Sold], beyond: int, story: Story) -> int:
@@ -101,10 +105,13 @@ async def play_all(stage: Stage, crew: Crew, cases: Sequence[Case], *, advance: 
     """One ticket at a time, so that an agent who claims the next one gets it; then the line, which nobody claims."""
     rows = await orders_by_id(Viewer.system(stage.shop_id), [case.sold.order_id for case in cases])
     closed, reopened, waiting = [], [], []
-    for number, case in enumerate(cases):
+    shifts: Counter[str] = Counter()
+    for case in cases:
         queue = crew.queue_of(case.story.category)
         able = crew.on(queue, at_work=case.end in {End.OPEN, End.PENDING, End.ON_HOLD})
-        play = _Play(stage, case, _buyer(rows[case.sold.order_id]), able[number % len(able)], crew.queues[queue])
+        worker = min(able, key=lambda one: shifts[f"{case.end} {one.post.email}"])
+        shifts[f"{case.end} {worker.post.email}"] += 1
+        play = _Play(stage, case, _buyer(rows[case.sold.order_id]), worker, crew.queues[queue])
         if case.end is End.WAITING:
             waiting.append(play)
             continue

@@ -41,15 +41,15 @@ class Crowd:
         return [watcher for device in self.devices for watcher in device.watchers]
 
     @asynccontextmanager
-    async def at_work(self, servers: Sequence[XiaokaServer], *, pause: float) -> AsyncIterator[list[Writer]]:
+    async def at_work(self, servers: Sequence[XiaokaServer]) -> AsyncIterator[list[Writer]]:
         """While the block runs everybody writes and watches; then writers finish and watchers catch up."""
         over = asyncio.Event()
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             doors = [await stack.enter_async_context(Client(server.url)) for server in servers]
             watching = [group.create_task(device.stay_connected(doors)) for device in self.devices]
-            cutting = group.create_task(cut_off_now_and_then(self.devices, self._luck(), pause=0.1))
+            cutting = group.create_task(cut_off_now_and_then(self.devices, self._luck()))
             writers = await self._writers(stack, servers)
-            working = [group.create_task(writer.work(over, pause=pause)) for writer in writers]
+            working = [group.create_task(writer.work(over)) for writer in writers]
             yield writers
             over.set()
             await asyncio.gather(*working)
@@ -68,9 +68,7 @@ class Crowd:
         writers: list[Writer] = []
         for number, (ticket, buyer) in enumerate(zip(tickets, self.tickets.values(), strict=True)):
             doors = await stack.enter_async_context(signed_in(buyer, servers))
-            writers.append(
-                TalkingBuyer(name=f"Buyer {number}", servers=doors, chance=self._luck(), ticket=ticket)
-            )
+            writers.append(TalkingBuyer(name=f"Buyer {number}", servers=doors, chance=self._luck(), ticket=ticket))
         for number, agent in enumerate(self.agents):
             doors = await stack.enter_async_context(signed_in(agent, servers))
             writers.append(
@@ -84,9 +82,7 @@ class Crowd:
             )
         for number, lead in enumerate(self.leads):
             doors = await stack.enter_async_context(signed_in(lead, servers))
-            writers.append(
-                WorkingLead(name=f"Lead {number}", servers=doors, chance=self._luck(), tickets=tickets)
-            )
+            writers.append(WorkingLead(name=f"Lead {number}", servers=doors, chance=self._luck(), tickets=tickets))
         return writers
 
     def _luck(self) -> Random:
@@ -106,8 +102,7 @@ def expected_by(watcher: Watcher, log: Log) -> list[Step]:
     return [
         step
         for step, audience in log
-        if step.seq > (watcher.begins_after or 0)
-        and (audience is Audience.PARTIES or watcher.person.viewer.is_staff)
+        if step.seq > (watcher.begins_after or 0) and (audience is Audience.PARTIES or watcher.person.viewer.is_staff)
     ]
 
 

@@ -4,61 +4,54 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.builders.scene import a_scene
-from tests.builders.stacks import POSTGRES, SQLITE, new_stack
+from tests.builders.stacks import POSTGRES, SQLITE, Stack, new_stack
 from tests.chaos.crowd import Crowd, a_crowd, expected_by
 from tests.chaos.writers import Writer
 from tests.servers.needs import needs_postgres, needs_redis
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
+from tests.servers.server import Server
 from tests.servers.xiaoka import XiaokaServer
 
 pytestmark = pytest.mark.chaos
-TICKETS, BUYERS_EACH, STAFF_EACH = 20, 5, 5
 HAPPENED = {"MESSAGE_ADDED", "NOTE_ADDED", "CLAIMED", "TRANSFERRED", "RESOLVED", "REOPENED"}
 
 
 @needs_postgres
 @needs_redis
 @pytest.mark.parametrize("seed", [20261120])
-async def test_two_hundred_watchers_of_two_servers_miss_nothing_through_every_outage(
-    seed: int, tmp_path: Path
-) -> None:
+async def test_two_hundred_watchers_of_two_servers_miss_nothing_through_every_outage(seed: int, tmp_path: Path) -> None:
     async with (
         PostgresServer() as postgres,
         RedisServer() as redis,
         new_stack(POSTGRES, tmp_path, database_url=postgres.url, broadcast_url=redis.url) as stack,
+        stack.connected(),
     ):
-        async with stack.connected():
-            scene = await a_scene(stack.keyring)
-            crowd = await a_crowd(
-                scene, Random(seed), tickets=TICKETS, buyers_each=BUYERS_EACH, staff_each=STAFF_EACH
-            )
+        crowd = await two_hundred_watchers(stack, seed)
         async with (
             XiaokaServer(stack.environment) as one,
             XiaokaServer(stack.environment) as other,
-            stack.connected(),
-            crowd.at_work([one, other], pause=1.2) as writers,
+            crowd.at_work([one, other]) as writers,
         ):
             await asyncio.sleep(4)
-            await redis.stop()
-            await asyncio.sleep(15)
-            await redis.start()
+            async with stopped(redis):
+                await asyncio.sleep(15)
             await asyncio.sleep(3)
-            await one.kill()
-            await asyncio.sleep(2)
-            await one.start()
+            async with killed(one):
+                await asyncio.sleep(1)
             await asyncio.sleep(3)
-            await postgres.restart()
+            async with stopped(postgres):
+                await asyncio.sleep(1)
             await asyncio.sleep(4)
-        async with stack.connected():
-            await everybody_saw_what_was_committed(crowd, writers)
+        await everybody_saw_what_was_committed(crowd, writers)
 
 
 @pytest.mark.parametrize("seed", [20261121])
@@ -66,18 +59,37 @@ async def test_two_hundred_watchers_of_one_server_on_sqlite_miss_nothing_when_it
     seed: int, tmp_path: Path
 ) -> None:
     async with new_stack(SQLITE, tmp_path) as stack, stack.connected():
-        scene = await a_scene(stack.keyring)
-        crowd = await a_crowd(
-            scene, Random(seed), tickets=TICKETS, buyers_each=BUYERS_EACH, staff_each=STAFF_EACH
-        )
-        async with XiaokaServer(stack.environment) as server, crowd.at_work([server], pause=1.2) as writers:
+        crowd = await two_hundred_watchers(stack, seed)
+        async with XiaokaServer(stack.environment) as server, crowd.at_work([server]) as writers:
             for _ in range(2):
                 await asyncio.sleep(4)
-                await server.kill()
-                await asyncio.sleep(1)
-                await server.start()
+                async with killed(server):
+                    await asyncio.sleep(1)
             await asyncio.sleep(4)
         await everybody_saw_what_was_committed(crowd, writers)
+
+
+async def two_hundred_watchers(stack: Stack, seed: int) -> Crowd:
+    scene = await a_scene(stack.keyring)
+    crowd = await a_crowd(scene, Random(seed), tickets=20, buyers_each=5, staff_each=5)
+    assert len(crowd.watchers) == 200
+    return crowd
+
+
+@asynccontextmanager
+async def stopped(server: Server) -> AsyncIterator[None]:
+    await server.stop()
+    try:
+        yield
+    finally:
+        await server.start()
+
+
+@asynccontextmanager
+async def killed(server: Server) -> AsyncIterator[None]:
+    await server.kill()
+    async with stopped(server):
+        yield
 
 
 async def everybody_saw_what_was_committed(crowd: Crowd, writers: Sequence[Writer]) -> None:
@@ -87,9 +99,9 @@ async def everybody_saw_what_was_committed(crowd: Crowd, writers: Sequence[Write
     for watcher in crowd.watchers:
         assert watcher.seen == expected_by(watcher, logs[watcher.ticket_id]), watcher.name
     times_written = Counter(step.text for log in logs.values() for step, _ in log)
-    assert {text: times_written[text] for w in writers for text in w.said if times_written[text] != 1} == {}
-    print('STAT', Counter(step.type for log in logs.values() for step, _ in log), sum(d.ends for d in crowd.devices), len(crowd.devices), len(crowd.watchers), sum(w.failures for w in writers), sum(len(w.seen) for w in crowd.watchers))
-    # Else it was no test: all kinds of things happened, everybody was cut off, and writers met the outages.
+    said = [text for writer in writers for text in writer.said]
+    assert {text: times_written[text] for text in said if times_written[text] != 1} == {}
+    # Else it was no test: all kinds of things happened, sockets broke, and writers met the outages.
     assert {step.type for log in logs.values() for step, _ in log} >= HAPPENED
-    assert all(device.ends for device in crowd.devices)
-    assert any(writer.failures for writer in writers)
+    assert sum(device.ends for device in crowd.devices) > len(crowd.devices)
+    assert sum(writer.failures for writer in writers) > 0

@@ -96,9 +96,9 @@ class Device:
             await asyncio.sleep(self.chance.uniform(0.05, 0.5))
 
 
-async def cut_off_now_and_then(devices: Sequence[Device], chance: Random, *, pause: float) -> Never:
+async def cut_off_now_and_then(devices: Sequence[Device], chance: Random) -> Never:
     while True:
         device = chance.choice(devices)
         if device.socket:
             device.socket.drop()
-        await asyncio.sleep(chance.uniform(0, 2 * pause))
+        await asyncio.sleep(chance.uniform(0, 0.15))

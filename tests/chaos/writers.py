@@ -29,10 +29,10 @@ class Writer:
     failures: int = 0
     _texts: int = 0
 
-    async def work(self, until: asyncio.Event, *, pause: float) -> None:
+    async def work(self, until: asyncio.Event) -> None:
         while not until.is_set():
             await self.act()
-            await asyncio.sleep(self.chance.uniform(0.5 * pause, 1.5 * pause))
+            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
 
     async def act(self) -> None:
         raise AssertionError("a writer is a buyer, an agent or a lead")
