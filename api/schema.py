@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import strawberry
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSyntaxError, get_operation_ast
 from strawberry.exceptions import MissingQueryError
-from strawberry.extensions import DisableIntrospection
+from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionContext
@@ -105,6 +106,19 @@ def _code_before_running(error: GraphQLError) -> str:
     return "BAD_REQUEST" if isinstance(original, CannotGetOperationTypeError | MissingQueryError) else "INTERNAL"
 
 
+class OneOperation(SchemaExtension):
+    """As shipped, the first of several operations runs when none is named."""
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        document = context.graphql_document
+        is_unclear = document is not None and get_operation_ast(document, context._provided_operation_name) is None  # noqa: SLF001
+        if is_unclear and context.pre_execution_errors is None:
+            message = "Name the operation that is meant in `operationName`."
+            context.pre_execution_errors = [GraphQLError(message, extensions={"code": "BAD_REQUEST"})]
+        yield
+
+
 class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Gives each error its code, in place. What is a bug is logged under an id and says nothing else."""
@@ -124,6 +138,7 @@ def make_schema(*, introspection: bool = True) -> Schema:
     extensions: list[Any] = [
         BoundedParsing,
         RefuseUnstorableTexts,
+        OneOperation,
         BoundedValidation,
     ]
     if not introspection:

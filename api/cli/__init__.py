@@ -6,7 +6,13 @@ import typer
 
 from api.cli import accounts, database, running, schema
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=__doc__,
+)
 app.command()(running.serve)
 app.command()(running.worker)
 app.command()(database.migrate)

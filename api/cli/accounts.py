@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from typing import Annotated
 
@@ -61,18 +62,14 @@ def create_staff(
     name: Annotated[str, typer.Option(help="What buyers see.")],
     shop: ShopSlug,
     password: Annotated[
-        str,
-        typer.Option(
-            prompt=True,
-            hide_input=True,
-            confirmation_prompt=True,
-            help="At least 10 characters; asked for if left out.",
-        ),
-    ],
+        str | None, typer.Option(help="At least 10 characters; if left out, asked for or read from stdin.")
+    ] = None,
     role: Annotated[StaffRole, typer.Option(help="What the person may do.")] = StaffRole.AGENT,
     capacity: Annotated[int, typer.Option(min=0, max=50, help="Open tickets at once.")] = 3,
 ) -> None:
     """Make an account that works on all queues."""
+
+    password = password if password is not None else _asked_password()
 
     async def work(settings: Settings) -> None:
         act = await act_in(settings, shop)
@@ -88,6 +85,12 @@ def create_staff(
         console.print(f"Made {email}.")
 
     run(work)
+
+
+def _asked_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @key.command("create")

@@ -45,7 +45,7 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        stop("; ".join(f"XIAOKA_{wrong['loc'][0]!s}".upper() + f": {wrong['msg']}" for wrong in error.errors()), 2)
+        stop("; ".join(_wrong_setting(str(wrong["loc"][0]), wrong["msg"]) for wrong in error.errors()), 2)
     try:
         _ = settings.keyring
     except (binascii.Error, ValueError) as error:
@@ -53,6 +53,10 @@ def read_settings() -> Settings:
     except OSError as error:
         stop(f"The key file cannot be read or made: {error}", 2)
     return settings
+
+
+def _wrong_setting(name: str, message: str) -> str:
+    return f"XIAOKA_{name.upper()}: {message.removeprefix('Value error, ')}"
 
 
 def shown(url: str) -> str:
@@ -67,13 +71,13 @@ def shown(url: str) -> str:
 async def reached(settings: Settings, *, is_migrated: bool = True) -> AsyncIterator[None]:
     """The database, which answers and, if so asked, is in its newest form; else the command ends."""
     try:
-        await connect(settings.database, pool_size=4)
-        async with asyncio.timeout(REACH_SECONDS):
-            await fetch_value(Sql("SELECT 1 AS one"))
-            behind = is_migrated and await pending_migrations()
-    except DATABASE_ERRORS as error:
-        stop(f"The database at {shown(settings.database)} cannot be reached: {_reason(error)}")
-    try:
+        try:
+            await connect(settings.database, pool_size=4)
+            async with asyncio.timeout(REACH_SECONDS):
+                await fetch_value(Sql("SELECT 1 AS one"))
+                behind = is_migrated and await pending_migrations()
+        except DATABASE_ERRORS as error:
+            stop(f"The database at {shown(settings.database)} cannot be reached: {_reason(error)}")
         if behind:
             stop("The database is not in its newest form: run `python -m api migrate`.")
         yield

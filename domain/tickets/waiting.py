@@ -1,9 +1,12 @@
 """How long somebody in line will wait: a pure answer from facts about the queue.
 
-The p-th in line is taken when the p-th slot becomes free. With `s` slots that free themselves independently after
-service times of mean m and coefficient of variation c, the p-th release comes at about a Gamma distributed moment of
-shape p / c² and mean p · m / s. Its quantiles are taken with the cube-root formula of Wilson and Hilferty (1931, "The
-Distribution of Chi-Square", PNAS 17:684-688). For p = 1 and s = 1 they are close to those of the service times.
+The p-th in line is taken at the p-th release of `s` slots, each of which frees itself after service times of mean m and
+coefficient of variation c. Whoever asks walks in on work in hand, so the first release of one slot comes after
+m (1 + c²) / 2 (Cox, "Renewal Theory", 1962, 5.4), and releases of many slots together look like a Poisson process: their
+index of dispersion goes from 1 to c² as each slot turns over, here as I = c² + (1 - c²) / (1 + 6 p / (s (1 + c²))), which
+has the right first two terms for gamma distributed services. The wait then has the mean (p - 1/2 + I/2) m / s and a variance
+of the same kind. Its quantiles are those of a Gamma distribution, by the cube-root formula of Wilson and Hilferty (1931,
+"The Distribution of Chi-Square", PNAS 17:684-688). Its coverage is measured in tests/domain/test_waiting.py.
 """
 
 from __future__ import annotations
@@ -135,15 +138,18 @@ class Line:
 
 def wait_quantiles(place: int, slots: int, service: ServiceTimes) -> tuple[float, float]:
     """Microseconds, at the median and at the 90th percentile."""
-    mean = place * service.mean / slots
-    variation = service.deviation / service.mean if service.mean else 0.0
-    shape = place / variation**2 if variation else float("inf")
-    return mean * _gamma_factor(shape, 0.0), mean * _gamma_factor(shape, Z90)
+    if not service.mean:
+        return 0.0, 0.0
+    squared = (service.deviation / service.mean) ** 2
+    dispersion = squared + (1 - squared) / (1 + 6 * place / (slots * (1 + squared)))
+    step = service.mean / slots
+    mean = place - 0.5 + dispersion / 2
+    variance = (place - 1) * dispersion + (1 + dispersion) * (1 + 5 * dispersion) / 12
+    shape = mean**2 / variance
+    return step * mean * _gamma_factor(shape, 0.0), step * mean * _gamma_factor(shape, Z90)
 
 
 def _gamma_factor(shape: float, z: float) -> float:
-    if shape == float("inf"):
-        return 1.0
     return float(max(0.0, 1 - 1 / (9 * shape) + z / (3 * sqrt(shape))) ** 3)
 
 

@@ -61,9 +61,7 @@ async def _run(statement: str) -> None:
 
 
 @pytest.fixture(params=KINDS)
-async def stack(
-    request: pytest.FixtureRequest, originals: Originals, tmp_path: Path
-) -> AsyncIterator[Stack]:
+async def stack(request: pytest.FixtureRequest, originals: Originals, tmp_path: Path) -> AsyncIterator[Stack]:
     """As the one for all tests, but quick."""
     async with a_copy(originals[request.param], tmp_path) as made:
         yield made

@@ -43,9 +43,7 @@ def version_of(name: str, version: int) -> OrderDraft:
         payment_status=list(PaymentStatus)[version],
         quantity=version + 1,
         total=Price(amount=Decimal(version), currency="CNY"),
-        cards=[
-            CardDraft(external_key=f"{name}-{i}", secret=f"v{version}-{i}", batch=f"B{version}") for i in range(2)
-        ],
+        cards=[CardDraft(external_key=f"{name}-{i}", secret=f"v{version}-{i}", batch=f"B{version}") for i in range(2)],
         deliveries=[DeliveryDraft(at=1_780_000_000_000_000, channel="email", status="sent")],
     )
 
@@ -74,9 +72,7 @@ async def everything() -> list[list[Row]]:
     ]
 
 
-async def assert_newest_stand(
-    scene: Scene, calls: list[list[OrderDraft]], results: list[list[IngestResult]]
-) -> None:
+async def assert_newest_stand(scene: Scene, calls: list[list[OrderDraft]], results: list[list[IngestResult]]) -> None:
     """What has to hold whatever the order of the calls was."""
     told: dict[str, Counter[int]] = {}
     landed: dict[str, list[tuple[int, IngestOutcome]]] = {}
@@ -222,9 +218,7 @@ async def test_an_order_that_could_not_even_be_read_keeps_its_place_among_the_re
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, ErrorCode.REQUIRED), (MOST_ORDERS + 1, ErrorCode.TOO_LONG)])
-async def test_a_call_of_no_orders_or_too_many_is_refused_whole(
-    scene: Scene, count: int, code: ErrorCode
-) -> None:
+async def test_a_call_of_no_orders_or_too_many_is_refused_whole(scene: Scene, count: int, code: ErrorCode) -> None:
     with pytest.raises(DomainError) as refused:
         await ingest(scene, [an_order() for _ in range(count)])
     assert (refused.value.code, refused.value.path) == (code, ["orders"])

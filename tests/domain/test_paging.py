@@ -190,9 +190,7 @@ async def test_rows_that_come_in_front_while_somebody_walks_neither_repeat_nor_h
     async def one_more() -> None:
         await listed.add(scene, group, [(99 if begins_at_high_end else 0, MINE)])
 
-    pages = await walk(
-        scene, listed, viewers(scene)[0], group, page_sizes, is_backwards=is_backwards, between=one_more
-    )
+    pages = await walk(scene, listed, viewers(scene)[0], group, page_sizes, is_backwards=is_backwards, between=one_more)
     assert [key for page in pages for key in page] == in_order(listed.order, moments)
 
 

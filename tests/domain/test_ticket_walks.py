@@ -15,7 +15,8 @@ from domain.shared.act import Act, Role
 from domain.shared.errors import DomainError, Forbidden, RequestError
 from domain.shared.events import body_of, events_after
 from domain.shared.models import EventRecord, Job
-from domain.shared.sql import EVERYTHING, Row, fetch, select
+from domain.shared.sql import EVERYTHING, Row, Sql, fetch, select
+from domain.shared.transact import Tx, transact
 from domain.tickets import rules
 from domain.tickets.actions import ending, talking, working
 from domain.tickets.kinds import Priority, TicketStatus
@@ -26,6 +27,7 @@ from tests.domain.examples import examples
 NEW, OPEN, PENDING, ON_HOLD, RESOLVED, CLOSED = TicketStatus
 CAPACITY = {"ann": 2, "bob": 1, "sue": 1}
 STAFF = tuple(CAPACITY)
+TABLES = (Ticket, EventRecord, Message, Rating, ServiceSpan, Job)
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Play:
 
     async def all_rows(self) -> dict[str, list[Row]]:
         whole = {}
-        for model in (Ticket, EventRecord, Message, Rating, ServiceSpan, Job):
+        for model in TABLES:
             whole[model.__name__] = sorted(await fetch(select(model, EVERYTHING)), key=lambda row: str(row["id"]))
         return whole
 
@@ -341,7 +343,7 @@ async def test_whatever_people_do_a_ticket_keeps_its_rules(
 
 
 async def a_play(scene: Scene) -> Play:
-    """People and queues are made once a test; tickets of an earlier example leave the line."""
+    """People and queues are made once a test; what an earlier example left is swept away."""
     if "staff" not in scene.extras:
         other = await scene.queue("other")
         roles = {"ann": Role.AGENT, "bob": Role.AGENT, "sue": Role.SUPERVISOR}
@@ -350,9 +352,12 @@ async def a_play(scene: Scene) -> Play:
         }
         scene.extras["queues"] = [scene.queue_id, other]
     play = Play(scene, Model(), await scene.buyer(), scene.extras["staff"], scene.extras["queues"], [])
-    for row in await fetch(select(Ticket, EVERYTHING)):
-        if row["status"] not in rules.ENDED:
-            await ending.resolve_ticket(play.act("sue"), ticket_id=row["id"], text="over")
+    await transact(scene.act(), _clear)
     for name in STAFF:
         await play.presence(name, is_online=True)
     return play
+
+
+async def _clear(tx: Tx) -> None:
+    for model in TABLES:
+        await tx.execute(Sql(f"DELETE FROM {model._meta.db_table}"))
