@@ -14,7 +14,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
-from graphql import GraphQLInputObjectType
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    get_nullable_type,
+    is_required_input_field,
+)
 from graphql.utilities import coerce_input_value, validate_input_value
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +35,7 @@ from domain.orders.facts import OrderDraft
 from domain.orders.ingest import IngestResult, ingest_orders
 from domain.orders.rules import MOST_ORDERS
 from domain.shared.act import Act, Language, Viewer
-from domain.shared.errors import DomainError, Invalid, RequestError
+from domain.shared.errors import DomainError, Invalid, RequestError, Required
 from resolvers.orders.inputs import OrderInput
 from resolvers.shared.context import Services
 from resolvers.shared.ids import encode_id
@@ -53,7 +59,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 class IngestEndpoint:
     def __init__(self, schema: Schema, services: Services, authenticator: Authenticator) -> None:
         self._schema = schema
-        self._input = cast("GraphQLInputObjectType", schema._schema.type_map["OrderInput"])
+        self._input = GraphQLNonNull(cast("GraphQLInputObjectType", schema._schema.type_map["OrderInput"]))
         self._services = services
         self._authenticator = authenticator
 
@@ -105,11 +111,22 @@ class IngestEndpoint:
         problems: list[Sequence[str | int]] = []
         validate_input_value(value, self._input, lambda _error, where: problems.append(where))
         if problems:
-            return Invalid([*path, *problems[0]])
+            missing = _missing_field(self._input, value, problems[0])
+            return Required([*path, *problems[0], missing]) if missing else Invalid([*path, *problems[0]])
         coerced = coerce_input_value(value, self._input)
         converter = self._schema.schema_converter
         order = convert_argument(coerced, OrderInput, converter.scalar_registry, self._schema.config)
         return cast("OrderInput", order).draft()
+
+
+def _missing_field(kind: Any, value: Any, path: Sequence[str | int]) -> str | None:
+    """The first field that the object at `path` lacks, when it is an object and lacks one."""
+    for step in path:
+        inner = get_nullable_type(kind)
+        kind = inner.of_type if isinstance(inner, GraphQLList) else inner.fields[step].type
+        value = value[step]
+    fields = get_nullable_type(kind).fields if isinstance(value, dict) else {}
+    return next((name for name, field in fields.items() if is_required_input_field(field) and name not in value), None)
 
 
 def _orders(body: bytes) -> list[Any]:

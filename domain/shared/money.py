@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from domain.shared.checks import Path
 from domain.shared.errors import Invalid
@@ -17,6 +17,8 @@ EXPONENTS = {
     "KWD": 3, "BHD": 3, "USDT": 6, "USDC": 6,
 }  # fmt: skip
 MOST = 10**15
+# The usual 28 digits would round a long tail of decimals away instead of refusing it.
+_EXACT = Context(prec=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def money(amount: Decimal, currency: str, path: Path) -> Money:
         raise Invalid([*path, "currency"], rule="CURRENCY")
     if not amount.is_finite() or amount < 0 or amount > MOST:
         raise Invalid([*path, "amount"], rule="AMOUNT")
-    minor = amount.scaleb(exponent)
+    minor = amount.scaleb(exponent, _EXACT)
     if minor != minor.to_integral_value() or minor > MOST:
         raise Invalid([*path, "amount"], rule="DECIMALS", most=exponent)
     return Money(int(minor), currency)

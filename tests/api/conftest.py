@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,11 +7,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from domain.shared.sql import among, fetch_value, sql
 from tests.builders.client import Client
 from tests.builders.scene import Person, Scene, a_scene
 from tests.builders.stacks import SQLITE, Stack, new_stack
-from tests.builders.written import everything_written
+from tests.builders.written import everything_written, jobs_done
 from tests.servers.xiaoka import XiaokaServer
 
 
@@ -42,22 +40,15 @@ async def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             order_id = await scene.order(email="li@example.com")
             buyer, agent = await scene.buyer("li@example.com"), await scene.agent()
             ticket_id = await scene.ticket(buyer, order_id=order_id)
+            await jobs_done()
             yield Shop(stack, scene, server, buyer, agent, order_id, ticket_id)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def unchanged(shop: Shop) -> AsyncIterator[None]:
     """The whole test writes nothing."""
-    await _jobs_done()
+    await jobs_done()
     before = await everything_written()
     yield
-    await _jobs_done()
+    await jobs_done()
     assert await everything_written() == before
-
-
-async def _jobs_done() -> None:
-    """What follows from what was done before is written too; timers stay."""
-    jobs = sql("SELECT count(*) AS open FROM job WHERE kind {}", among(["react", "reaction", "deliver"]))
-    async with asyncio.timeout(30):
-        while await fetch_value(jobs):
-            await asyncio.sleep(0.05)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from uuid import UUID
 
 from domain.shared.act import Role
@@ -17,6 +18,7 @@ from domain.tickets.reading import text_of
 from resolvers.shared.ids import encode_id
 from tests.builders.client import Client
 from tests.builders.scene import Person, Scene
+from tests.chaos.hours import Hours
 from tests.chaos.watchers import Device, Step, Watcher, cut_off_now_and_then
 from tests.chaos.writers import TalkingBuyer, WorkingAgent, WorkingLead, Writer, signed_in
 from tests.servers.xiaoka import XiaokaServer
@@ -35,6 +37,7 @@ class Crowd:
     leads: list[Person]
     queues: list[UUID]
     devices: list[Device]
+    hours: Hours = field(default_factory=Hours)
 
     @property
     def watchers(self) -> list[Watcher]:
@@ -43,20 +46,25 @@ class Crowd:
     @asynccontextmanager
     async def at_work(self, servers: Sequence[XiaokaServer]) -> AsyncIterator[list[Writer]]:
         """While the block runs everybody writes and watches; then writers finish and watchers catch up."""
-        over = asyncio.Event()
+        self.hours = Hours()
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             doors = [await stack.enter_async_context(Client(server.url)) for server in servers]
             watching = [group.create_task(device.stay_connected(doors)) for device in self.devices]
-            cutting = group.create_task(cut_off_now_and_then(self.devices, self._luck()))
+            cutting = group.create_task(cut_off_now_and_then(self.devices, self._luck(), self.hours))
             writers = await self._writers(stack, servers)
-            working = [group.create_task(writer.work(over)) for writer in writers]
+            working = [group.create_task(writer.work(self.hours)) for writer in writers]
             yield writers
-            over.set()
-            await asyncio.gather(*working)
-            cutting.cancel()
-            await self._settled(await self.logs())
+            self.hours.end()
+            await asyncio.gather(*working, cutting)
+            await self._settled()
             for task in watching:
                 task.cancel()
+
+    async def everybody_catches_up(self) -> None:
+        """In a pause, so that it is not a later event or a new connection that brings what was missed."""
+        self.hours.pause()
+        await self._settled()
+        self.hours.go_on()
 
     async def logs(self) -> dict[UUID, Log]:
         return {ticket_id: await committed(self.scene.keyring, ticket_id) for ticket_id in self.tickets}
@@ -88,14 +96,15 @@ class Crowd:
     def _luck(self) -> Random:
         return Random(self.chance.random())
 
-    async def _settled(self, logs: dict[UUID, Log]) -> None:
-        deadline = asyncio.get_running_loop().time() + SETTLED_WITHIN
-        while asyncio.get_running_loop().time() < deadline:
-            if all(len(w.seen) >= len(expected_by(w, logs[w.ticket_id])) for w in self.watchers):
-                break
+    async def _settled(self) -> None:
+        # What had begun ends, and what comes a second time comes, in a moment.
+        await asyncio.sleep(1)
+        logs = await self.logs()
+        deadline = monotonic() + SETTLED_WITHIN
+        while behind := [w.name for w in self.watchers if len(w.seen) < len(expected_by(w, logs[w.ticket_id]))]:
+            assert monotonic() < deadline, f"{len(behind)} of them still miss events: {behind}"
             await asyncio.sleep(0.1)
-        # What comes a second time comes a moment later.
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1)
 
 
 def expected_by(watcher: Watcher, log: Log) -> list[Step]:

@@ -43,7 +43,9 @@ async def test_two_hundred_watchers_of_two_servers_miss_nothing_through_every_ou
         ):
             await asyncio.sleep(4)
             async with stopped(redis):
-                await asyncio.sleep(15)
+                await asyncio.sleep(11)
+                await crowd.everybody_catches_up()
+                await asyncio.sleep(2)
             await asyncio.sleep(3)
             async with killed(one):
                 await asyncio.sleep(1)

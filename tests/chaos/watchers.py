@@ -16,6 +16,7 @@ from domain.shared.log_cursors import encode_place, read_place
 from resolvers.shared.ids import encode_id
 from tests.builders.client import Client, Disconnected, Refused, Socket
 from tests.builders.scene import Person
+from tests.chaos.hours import Hours
 
 PROGRESS = """subscription($id: ID!, $after: String) { ticketProgress(ticketId: $id, after: $after) {
   cursor initial resync event { type message { text } } } }"""
@@ -96,8 +97,8 @@ class Device:
             await asyncio.sleep(self.chance.uniform(0.05, 0.5))
 
 
-async def cut_off_now_and_then(devices: Sequence[Device], chance: Random) -> Never:
-    while True:
+async def cut_off_now_and_then(devices: Sequence[Device], chance: Random, hours: Hours) -> None:
+    while await hours.opened():
         device = chance.choice(devices)
         if device.socket:
             device.socket.drop()

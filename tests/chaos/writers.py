@@ -13,6 +13,7 @@ import httpx
 
 from tests.builders.client import Client, Refused
 from tests.builders.scene import Person
+from tests.chaos.hours import Hours
 from tests.servers.xiaoka import XiaokaServer
 
 # What may stand in the way when several people work on one ticket.
@@ -29,8 +30,8 @@ class Writer:
     failures: int = 0
     _texts: int = 0
 
-    async def work(self, until: asyncio.Event) -> None:
-        while not until.is_set():
+    async def work(self, hours: Hours) -> None:
+        while await hours.opened():
             await self.act()
             await asyncio.sleep(self.chance.uniform(0.5, 1.5))
 
