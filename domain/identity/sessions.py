@@ -103,7 +103,7 @@ async def refresh_session(act: Act, *, refresh_token: str) -> Grant:
         raise SessionEnded(["refreshToken"]) from error
 
     async def work(tx: Tx) -> Grant:
-        session = await tx.load_one(Session, sql("id = {}", key))
+        session = await tx.load_one(Session, sql("id = {} AND shop_id = {}", key, act.viewer.shop_id))
         if session is None or not hmac.compare_digest(bytes(session.refresh_hash), _secret_hash(secret)):
             raise SessionEnded(["refreshToken"])
         if session.revoked_at is not None or session.expires_at <= act.now:

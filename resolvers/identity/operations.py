@@ -151,4 +151,5 @@ class IdentityMutations:
     @mutation(description="A new short token for a session that has not been revoked.")
     async def session_refresh(self, info: Info, input: Annotated[SessionRefreshInput, INPUT]) -> SessionRefreshPayload:
         grant = await sessions.refresh_session(info.context.act, refresh_token=input.refresh_token)
+        info.context.viewer = grant.viewer
         return _granted(SessionRefreshPayload, grant)
