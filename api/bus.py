@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 import orjson
 import structlog
@@ -13,6 +13,7 @@ from broadcaster import Broadcast
 
 from api.adapters.redis_broadcast import GAP, BusUnavailable, RedisBroadcastBackend
 from api.metrics import HINTS_LOST
+from api.tasks import end
 
 CHANNEL = "hints"
 WAITING_HINTS = 10_000
@@ -57,11 +58,7 @@ class Bus:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*self._tasks)
         await self._stack.aclose()
 
     def committed(self, topics: Iterable[tuple[str, int]], *, has_jobs: bool) -> None:

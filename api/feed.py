@@ -1,15 +1,14 @@
 """The hub: one a process, reading each log and queue once for all who follow it.
 
-A hint says that a topic has moved; the hub reads what is new and puts it into the mailbox of every follower. Hints may be
-lost: a sweep compares the numbers of all followed topics with the database. A follower whose mailbox is full loses the
-mailbox, not the events: it reads the log itself from where it was.
+A hint says that a topic has moved; the hub reads what is new and puts it into the mailbox of every follower. Hints may
+be lost: a sweep compares the numbers of all followed topics with the database. A follower whose mailbox is full loses
+the mailbox, not the events: it reads the log itself from where it was.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -18,6 +17,7 @@ from api.lines import LineTopics
 from api.mailbox import Mailbox
 from api.metrics import BUS_HEALTHY, LAG, PUSHES, SUBSCRIBERS, SWEEPS
 from api.sources import LogSource
+from api.tasks import end, signalled
 from domain.shared.clock import SECOND, now_micros
 from domain.shared.errors import Missing
 from domain.shared.events import READ_AT_ONCE, oldest_seq
@@ -54,12 +54,7 @@ class Hub:
         self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="hub-sweep")
 
     async def stop(self) -> None:
-        readers = [topic.reader for topic in self._topics.values() if topic.reader]
-        for task in [self._sweeper, *readers]:
-            if task:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        await end(self._sweeper, *(topic.reader for topic in self._topics.values()))
         await self._lines.stop()
 
     # Hints
@@ -141,9 +136,9 @@ class Hub:
             while not is_read:
                 deliveries = await _read(source, subject_id, seq)
                 is_read = len(deliveries) < READ_AT_ONCE
-                for delivery in deliveries:
-                    seq = delivery.seq
-                    yield delivery
+                for logged in deliveries:
+                    seq = logged.seq
+                    yield logged
             while (delivery := await mailbox.take()) is not None:
                 if delivery.seq <= seq:
                     continue
@@ -181,8 +176,7 @@ class Hub:
     async def _sweep_for_ever(self) -> None:
         while True:
             pause = SWEEP_EVERY if self._is_bus_healthy() else SWEEP_WHILE_SICK
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._sweep_now.wait(), pause)
+            await signalled(self._sweep_now, pause)
             self._sweep_now.clear()
             BUS_HEALTHY.set(1 if self._is_bus_healthy() else 0)
             try:

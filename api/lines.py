@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import structlog
 
+from api.tasks import end, signalled
 from domain.shared.clock import now_micros
 from domain.tickets.lines import read_line
 from domain.tickets.waiting import Line
@@ -54,11 +54,7 @@ class LineTopics:
         self._topics: dict[UUID, LineTopic] = {}
 
     async def stop(self) -> None:
-        for topic in self._topics.values():
-            if topic.reader:
-                topic.reader.cancel()
-                with suppress(asyncio.CancelledError):
-                    await topic.reader
+        await end(*(topic.reader for topic in self._topics.values()))
 
     def changed(self, queue_id: UUID) -> None:
         """The first change is read at once, those of the next quarter of a second together."""
@@ -108,5 +104,4 @@ class LineTopics:
                 return
             for watcher in watchers:
                 watcher.put(line)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(topic.somebody_joined.wait(), COALESCE)
+            await signalled(topic.somebody_joined, COALESCE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ import structlog
 from tortoise.connection import get_connection
 
 from api.metrics import JOBS_DONE
+from api.tasks import end, signalled
 from domain.messaging.actions import deliver
 from domain.messaging.kinds import Channel
 from domain.messaging.ports import Sender
@@ -59,10 +59,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Jobs in hand are given up; their leases run out and another worker takes them."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     def jobs_came(self) -> None:
         self._something_came.set()
@@ -75,8 +72,7 @@ class Worker:
                 log.warning("worker.claim_failed", error=repr(error))
                 done = 0
             if done < BATCH:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._something_came.wait(), POLL_SECONDS)
+                await signalled(self._something_came, POLL_SECONDS)
             self._something_came.clear()
 
     async def do_due_jobs(self) -> int:
@@ -91,9 +87,7 @@ class Worker:
             room = asyncio.Semaphore(AT_ONCE)
             await asyncio.gather(*(self._do(job, room) for job in jobs))
         finally:
-            renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal
+            await end(renewal)
         return len(jobs)
 
     async def _do(self, job: Row, room: asyncio.Semaphore) -> None:
@@ -156,4 +150,7 @@ async def _deliver(senders: Mapping[Channel, Sender], act: Act, payload: Mapping
 async def _renew(lease_id: UUID) -> None:
     while True:
         await asyncio.sleep(LEASE / SECOND / 3)
-        await renew_lease(get_connection("default"), lease_id=lease_id, now=now_micros())
+        try:
+            await renew_lease(get_connection("default"), lease_id=lease_id, now=now_micros())
+        except Exception as error:  # noqa: BLE001 - the database is away; the lease lasts for two more tries
+            log.warning("worker.renewal_failed", error=repr(error))

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from redis.asyncio import Redis
 
 from api.migrating import migrate
 from domain.shared.crypto import Keyring
@@ -37,12 +38,16 @@ class Stack:
         return self.database_url.startswith("postgres://")
 
     @property
+    def prefix(self) -> str:
+        return f"bench-{self.key.hex()[:12]}"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         return {
             "XIAOKA_DATA_DIR": str(self.folder),
             "XIAOKA_DATABASE_URL": self.database_url,
             "XIAOKA_BROADCAST_URL": self.broadcast_url,
-            "XIAOKA_BROADCAST_PREFIX": f"bench-{self.key.hex()[:12]}",
+            "XIAOKA_BROADCAST_PREFIX": self.prefix,
             "XIAOKA_KEYS": "1:" + base64.b64encode(self.key).decode(),
         }
 
@@ -67,6 +72,8 @@ async def new_stack(database: str, broadcast: str) -> AsyncIterator[Stack]:
         else:
             url = await exits.enter_async_context(_new_database(database))
         stack = Stack(database_url=url, broadcast_url=broadcast, folder=folder, key=secrets.token_bytes(32))
+        if not broadcast.startswith("memory://"):
+            exits.push_async_callback(_forget, broadcast, stack.prefix)
         async with stack.connected():
             await migrate()
         yield stack
@@ -80,6 +87,13 @@ async def _new_database(server: str) -> AsyncIterator[str]:
         yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     finally:
         await _command(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _forget(broadcast: str, prefix: str) -> None:
+    """What the throttle has counted there under our prefix."""
+    async with Redis.from_url(broadcast) as client:
+        async for key in client.scan_iter(match=f"*{prefix}*", count=1000):
+            await client.delete(key)
 
 
 async def _command(server: str, statement: str) -> None:

@@ -16,6 +16,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LinkLost
 from redis.exceptions import RedisError
 
+from api.tasks import end
+
 if TYPE_CHECKING:
     from typing import Never
 
@@ -92,8 +94,7 @@ class RedisBroadcastBackend(BroadcastBackend):
         self._pumping = self._publisher = None
         self._heard_at = float("-inf")
         if pumping is not None:
-            pumping.cancel()
-            await asyncio.wait([pumping])
+            await end(pumping)
         if publisher is not None:
             await publisher.aclose()
 
@@ -146,8 +147,7 @@ class RedisBroadcastBackend(BroadcastBackend):
                     # While the socket's buffer is full a read never waits, and the others need their turn.
                     await asyncio.sleep(0)
             finally:
-                beating.cancel()
-                await asyncio.wait([beating])
+                await end(beating)
 
     async def _confirm(self, link: PubSub) -> None:
         channels = {self._events, self._heartbeats}

@@ -1,11 +1,11 @@
 """How long somebody in line will wait: a pure answer from facts about the queue.
 
-The p-th in line is taken at the p-th release of `s` slots, each of which frees itself after service times of mean m and
-coefficient of variation c. Whoever asks walks in on work in hand, so the first release of one slot comes after
-m (1 + c²) / 2 (Cox, "Renewal Theory", 1962, 5.4), and releases of many slots together look like a Poisson process: their
-index of dispersion goes from 1 to c² as each slot turns over, here as I = c² + (1 - c²) / (1 + 6 p / (s (1 + c²))), which
-has the right first two terms for gamma distributed services. The wait then has the mean (p - 1/2 + I/2) m / s and a variance
-of the same kind. Its quantiles are those of a Gamma distribution, by the cube-root formula of Wilson and Hilferty (1931,
+The p-th in line is taken at the p-th release of s slots, each of which frees itself after service times of mean m
+and coefficient of variation c. Whoever asks walks in on work in hand, so the first release of one slot comes after
+m (1 + c²) / 2 (Cox, "Renewal Theory", 1962), and releases of many slots together look like a Poisson process: their
+index of dispersion goes from 1 to c² as each slot turns over, as I = c² + (1 - c²) / (1 + 6 p / (s (1 + c²))), which
+has the right ends for gamma distributed services. The wait then has the mean (p - 1/2 + I/2) m / s and a variance of
+the same kind. Its quantiles are those of a Gamma distribution, by the cube-root formula of Wilson and Hilferty (1931,
 "The Distribution of Chi-Square", PNAS 17:684-688). Its coverage is measured in tests/domain/test_waiting.py.
 """
 

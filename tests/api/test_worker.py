@@ -106,7 +106,9 @@ async def test_each_job_is_done_once_by_one_of_several_workers(scene: Scene) -> 
 
 
 async def test_what_is_due_later_or_parked_is_left_alone(scene: Scene) -> None:
-    await order(scene, JobOrder(kind="?", key="later", due_at=now_micros() + HOUR), JobOrder(kind="?", key="p", due_at=1))
+    await order(
+        scene, JobOrder(kind="?", key="later", due_at=now_micros() + HOUR), JobOrder(kind="?", key="p", due_at=1)
+    )
     await execute(sql("UPDATE job SET is_parked = {} WHERE key = {}", True, "p"), get_connection("default"))
     before = await jobs()
     assert await a_worker(scene).do_due_jobs() == 0
@@ -162,7 +164,8 @@ async def test_a_key_that_is_ordered_again_while_it_fails_keeps_the_new_order(sc
 
 
 @pytest.mark.parametrize(
-    ("error", "most"), [(Transient("away"), MOST_ATTEMPTS), (OSError("away"), MOST_ATTEMPTS), (KeyError("bug"), BUG_ATTEMPTS)]
+    ("error", "most"),
+    [(Transient("away"), MOST_ATTEMPTS), (OSError("away"), MOST_ATTEMPTS), (KeyError("bug"), BUG_ATTEMPTS)],
 )
 async def test_a_failing_job_backs_off_and_is_parked_in_the_end(scene: Scene, error: Exception, most: int) -> None:
     async def fail(_act: Act, _payload: Mapping[str, Any]) -> None:
@@ -412,9 +415,7 @@ async def test_a_mail_server_that_is_away_is_asked_when_it_is_back(scene: Scene,
     assert len(smtp.messages) == 1
 
 
-async def test_a_mail_that_the_server_refuses_for_good_is_not_tried_for_ever(
-    scene: Scene, smtp: SmtpServer
-) -> None:
+async def test_a_mail_that_the_server_refuses_for_good_is_not_tried_for_ever(scene: Scene, smtp: SmtpServer) -> None:
     grumble(smtp, Grumpy("550 not from you", 99))
     worker = a_worker(scene, by_mail(smtp))
     await scene.ticket(await scene.buyer("li@example.com"))

@@ -111,7 +111,9 @@ async def test_a_key_is_kept_apart_from_what_happens_to_its_subject(scene: Scene
     assert await open_ticket(scene.act(buyer), text="broken", idempotency_key="k") == ticket_id
 
 
-@pytest.mark.parametrize(("key", "code"), [("", ErrorCode.REQUIRED), (" ", ErrorCode.REQUIRED), ("k" * 101, ErrorCode.TOO_LONG)])
+@pytest.mark.parametrize(
+    ("key", "code"), [("", ErrorCode.REQUIRED), (" ", ErrorCode.REQUIRED), ("k" * 101, ErrorCode.TOO_LONG)]
+)
 async def test_a_key_has_limits(scene: Scene, key: str, code: ErrorCode) -> None:
     with pytest.raises(DomainError) as refused:
         await open_ticket(scene.act(await scene.buyer()), text="broken", idempotency_key=key)

@@ -181,7 +181,7 @@ BAD: list[tuple[dict[str, Any], type[DomainError], list[str]]] = [
     ({"number": "9" * 65}, TooLong, ["number"]),
     ({"quantity": 0}, Invalid, ["quantity"]),
     ({"total": Price(amount=Decimal("1.001"), currency="CNY")}, Invalid, ["total", "amount"]),
-    ({"total": Price(amount=Decimal("-1"), currency="CNY")}, Invalid, ["total", "amount"]),
+    ({"total": Price(amount=Decimal(-1), currency="CNY")}, Invalid, ["total", "amount"]),
     ({"total": Price(amount=Decimal("NaN"), currency="CNY")}, Invalid, ["total", "amount"]),
     ({"total": Price(amount=Decimal(1), currency="XXX")}, Invalid, ["total", "currency"]),
     ({"email": "not an address"}, Invalid, ["buyer", "email"]),

@@ -106,7 +106,7 @@ class Model:
         return ticket
 
     def assign(self, step: Step, ticket: Known) -> Known:
-        if step.to != step.who and step.who != "sue":
+        if step.who not in {step.to, "sue"}:
             raise Refused("FORBIDDEN")
         self.require_handler(ticket, step.who)
         if ticket.agent == step.to and ticket.status is OPEN:
@@ -311,7 +311,7 @@ steps = st.lists(
         st.builds(
             lambda deed, ticket, to, flag, priority: (*deed, ticket, to, flag, priority),
             st.one_of(by_buyer, by_staff, by_staff),
-            st.integers(0, 3),
+            st.sampled_from([0, 0, 0, 1, 2, 3]),
             st.sampled_from(STAFF),
             st.booleans(),
             st.sampled_from([Priority.NORMAL, Priority.HIGH, Priority.URGENT]),
@@ -322,7 +322,7 @@ steps = st.lists(
 )
 
 
-@examples(300)
+@examples(30)
 @given(deeds=steps)
 async def test_whatever_people_do_a_ticket_keeps_its_rules(
     scene: Scene, deeds: list[tuple[str, str, int, str, bool, Priority]]

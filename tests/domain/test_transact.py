@@ -125,9 +125,7 @@ async def test_two_that_lock_the_same_rows_the_other_way_round_both_end(scene: S
         await asyncio.sleep(0.2)
         tx.record(await loaded(tx, second), NOTED)
 
-    await asyncio.gather(
-        transact(act, lambda tx: work(tx, *keys)), transact(act, lambda tx: work(tx, *keys[::-1]))
-    )
+    await asyncio.gather(transact(act, lambda tx: work(tx, *keys)), transact(act, lambda tx: work(tx, *keys[::-1])))
     assert runs == (3 if get_connection("default").capabilities.dialect == "postgres" else 2)
     for key in keys:
         assert [row["seq"] for row in await events_after(key, 0)] == [1, 2, 3]
@@ -177,9 +175,7 @@ async def test_a_caller_who_hangs_up_does_not_undo_what_was_begun(scene: Scene, 
 async def test_events_are_numbered_without_gaps_however_many_write_at_once(scene: Scene) -> None:
     buyer = await scene.buyer()
     keys = [await scene.ticket(buyer) for _ in range(3)]
-    await asyncio.gather(
-        *(add_message(scene.act(buyer), ticket_id=keys[i % 3], text=f"m{i}") for i in range(45))
-    )
+    await asyncio.gather(*(add_message(scene.act(buyer), ticket_id=keys[i % 3], text=f"m{i}") for i in range(45)))
     for key in keys:
         log = await events_after(key, 0)
         assert [row["seq"] for row in log] == list(range(1, 17))
@@ -266,7 +262,7 @@ async def test_a_job_is_cancelled_and_ordered_again_in_one_go(scene: Scene, act:
 
 async def test_an_event_costs_a_job_only_where_somebody_reacts(scene: Scene, act: Act) -> None:
     ticket_id = await scene.ticket(await scene.buyer())
-    await transact(act, lambda tx: _clear_jobs(tx))
+    await transact(act, _clear_jobs)
     reacting = replace(act, reacting_types=frozenset({"HEEDED"}))
 
     async def work(tx: Tx) -> None:

@@ -41,7 +41,7 @@ def test_nobody_counts_as_later_than_they_came_or_earlier_than_the_bound_of_thei
 
 @given(first=moments, later_by=st.integers(1, 10**11), lane=lanes, other=lanes, priority=priorities, high=priorities)
 def test_whoever_came_earlier_by_more_than_the_bound_of_the_others_lane_is_never_overtaken(
-    first: int, later_by: int, lane: Lane, other: Lane, priority: Priority, high: Priority
+    *, first: int, later_by: int, lane: Lane, other: Lane, priority: Priority, high: Priority
 ) -> None:
     came_later = first + rules.largest_boost(other) + later_by
     assert rules.rank(first, lane, priority) < rules.rank(came_later, other, high)
@@ -158,7 +158,7 @@ def _lognormal(variation: float) -> Draw:
 
 
 DISTRIBUTIONS: dict[str, Draw] = {
-    "always the same": lambda dice: float(MEAN),
+    "always the same": lambda _: float(MEAN),
     "nearly the same": lambda dice: dice.gammavariate(16, MEAN / 16),
     "even": lambda dice: dice.uniform(0, 2 * MEAN),
     "exponential": lambda dice: dice.expovariate(1 / MEAN),
