@@ -68,7 +68,10 @@ class Client:
 
     async def attempt(self, field: str, selection: str, **input: Any) -> dict[str, Any]:
         type_name = field[0].upper() + field[1:] + "Input"
-        query = f"mutation($input: {type_name}!) {{ {field}(input: $input) {{ {selection} userErrors {{ code path message }} }} }}"
+        query = (
+            f"mutation($input: {type_name}!) {{ {field}(input: $input)"
+            f" {{ {selection} userErrors {{ code path message }} }} }}"
+        )
         payload: dict[str, Any] = (await self.run(query, input=input))[field]
         return payload
 
