@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +14,7 @@ from starlette.responses import Response
 from api.metrics import ERRORS
 from domain.shared.errors import RateLimited, RequestError
 
+log = structlog.get_logger(__name__)
 STATUSES = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "RATE_LIMITED": 429}
 
 
@@ -37,6 +40,8 @@ async def http_refusal(_request: Request, error: Exception) -> Response:
     return response
 
 
-async def breakdown(_request: Request, _error: Exception) -> Response:
-    """The server logs the error by itself."""
-    return refusal(500, "Something went wrong on our side.", "INTERNAL")
+async def breakdown(_request: Request, error: Exception) -> Response:
+    """For bugs and outages outside the schema, such as a database that is away while the caller is recognised."""
+    error_id = secrets.token_hex(6)
+    log.error("request.failed", error_id=error_id, exc_info=error)
+    return refusal(500, "Something went wrong on our side.", "INTERNAL", {"errorId": error_id})

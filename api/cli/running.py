@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ def serve(
     settings = read_settings()
     if workers > 1 and (settings.is_sqlite or not settings.has_redis):
         stop("Several workers need PostgreSQL and Redis: set XIAOKA_DATABASE_URL and XIAOKA_BROADCAST_URL.", 2)
+    _require_free(host, port)
     run(_nothing)
     uvicorn.run(
         "api.app:create_app",
@@ -42,6 +44,17 @@ def serve(
         timeout_graceful_shutdown=10,
         log_level="warning",
     )
+
+
+def _require_free(host: str, port: int) -> None:
+    """Asked before anything is started: uvicorn finds out only when all else runs."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        stop(f"Cannot listen on {host}:{port}: {error.strerror}.")
 
 
 async def _nothing(_settings: Settings) -> None:

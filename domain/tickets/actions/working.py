@@ -84,7 +84,7 @@ def _take(tx: Tx, ticket: Ticket, agent_id: UUID, type_: TicketEventType) -> Non
 
 
 async def assign_ticket(act: Act, *, ticket_id: UUID, agent_id: UUID | None = None) -> UUID:
-    """To oneself, or by a lead to anybody. A lead may go over the agent's capacity on purpose; nobody else may."""
+    """To oneself, or by a lead to anybody who is online and has room."""
     act.viewer.require(*STAFF)
     to = agent_id or act.viewer.principal_id
     if to != act.viewer.principal_id and not act.viewer.is_lead:
