@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 import structlog
@@ -95,9 +96,10 @@ class Hub:
 
     async def lines(self, queue_ids: Sequence[UUID]) -> AsyncGenerator[Line, None]:
         with SUBSCRIBERS.labels("queue").track_inprogress():
-            async for line in self._lines.follow(queue_ids):
-                PUSHES.labels("queue").inc()
-                yield line
+            async with aclosing(self._lines.follow(queue_ids)) as lines:
+                async for line in lines:
+                    PUSHES.labels("queue").inc()
+                    yield line
 
     async def _join(self, key: Topic, mailbox: Mailbox) -> LogTopic:
         """The topic's number is read before the follower reads the log, so nothing falls between the two."""

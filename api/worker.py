@@ -14,7 +14,7 @@ from tortoise.connection import get_connection
 
 from api.metrics import JOBS_DONE
 from api.tasks import end, signalled
-from domain.messaging.actions import deliver
+from domain.messaging.actions import deliver, give_up
 from domain.messaging.kinds import Channel
 from domain.messaging.ports import Sender
 from domain.reactions import BY_NAME, JOBS, REACTING_TYPES, REACTIONS, JobWork
@@ -36,6 +36,7 @@ from domain.shared.transact import Tx, transact
 
 BATCH = 20
 AT_ONCE = 4
+DELIVER = "deliver"
 POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,7 @@ class Worker:
             **JOBS,
             "react": self._react,
             "reaction": self._do_reaction,
-            "deliver": partial(_deliver, senders),
+            DELIVER: partial(_deliver, senders),
         }
 
     def start(self) -> None:
@@ -100,6 +101,9 @@ class Worker:
                 log.warning("job.failed", kind=job["kind"], attempts=job["attempts"], exc_info=not is_transient)
                 is_parked = await fail_job(db, job, now=now_micros(), error=repr(error), is_transient=is_transient)
                 JOBS_DONE.labels(job["kind"], "parked" if is_parked else "failed").inc()
+                if is_parked and job["kind"] == DELIVER:
+                    payload = orjson.loads(job["payload_json"])
+                    await give_up(self._act(job["shop_id"]), outgoing_id=UUID(payload["outgoing"]))
             else:
                 await finish_job(db, job)
                 JOBS_DONE.labels(job["kind"], "done").inc()

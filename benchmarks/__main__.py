@@ -73,8 +73,11 @@ def _run(title: str, database: str, broadcast: str, measure: Measure) -> None:
             known = await circumstances(stack)
             print(f"### {title}\n\n{await measure(stack)}\n\n{known}\n", flush=True)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 if __name__ == "__main__":

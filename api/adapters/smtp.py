@@ -45,6 +45,10 @@ class SmtpSender:
                 use_tls=self._is_tls,
                 timeout=TIMEOUT,
             )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            if any(400 <= recipient.code < 500 for recipient in error.recipients):
+                raise Transient("SMTP recipient refused for now") from error
+            raise
         except aiosmtplib.SMTPResponseException as error:
             if 400 <= error.code < 500:
                 raise Transient(f"SMTP {error.code}") from error

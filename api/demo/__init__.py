@@ -65,7 +65,7 @@ async def _sell(stage: Stage, count: int, *, advance: Callable[[int], None]) -> 
     remembered: list[Sold] = []
     changed: list[OrderDraft] = []
     while some := list(islice(drafts, MOST_ORDERS)):
-        results = await _take_in(stage, [as_sold(draft) for draft in some], at=some[-1].placed_at)
+        results = await _take_in(stage, [as_sold(draft) for draft in some], at=max(draft.placed_at for draft in some))
         changed += refunds(some)
         for number, (draft, result) in enumerate(zip(some, results, strict=True)):
             may_ask = draft.number != KNOWN_NUMBER and (draft.buyer.email or draft.buyer.phone)

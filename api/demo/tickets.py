@@ -93,12 +93,11 @@ def in_line(cases: Sequence[Case]) -> list[Sold]:
 
 
 def _order_before(free: dict[int, Sold], beyond: int, story: Story) -> int:
-    """The newest order of that time which fits; else the newest one, else any."""
-    earlier = [place for place in sorted(free, reverse=True) if place < beyond]
-    for place in earlier:
-        if story.fits(free[place].draft) and free[place].draft.buyer.language is story.language:
-            return place
-    return earlier[0] if earlier else min(free)
+    """The newest order of that time which fits; else the newest of a buyer who speaks so, else any."""
+    earlier = [place for place in sorted(free, reverse=True) if place < beyond] or list(free)
+    spoken = [place for place in earlier if free[place].draft.buyer.language is story.language]
+    fitting = [place for place in spoken if story.fits(free[place].draft)]
+    return (fitting or spoken or earlier)[0]
 
 
 async def play_all(stage: Stage, crew: Crew, cases: Sequence[Case], *, advance: Callable[[], None]) -> None:

@@ -88,6 +88,20 @@ def letter_of(keyring: Keyring, row: Row) -> Letter:
     )
 
 
+async def give_up(act: Act, *, outgoing_id: UUID) -> None:
+    """After the last try: whoever looks sees that the text did not go out."""
+
+    async def work(tx: Tx) -> None:
+        await tx.execute(
+            sql(
+                "UPDATE outgoing SET status = {} WHERE id = {} AND status = {}",
+                OutgoingStatus.FAILED, outgoing_id, OutgoingStatus.QUEUED,
+            )
+        )  # fmt: skip
+
+    await transact(act, work)
+
+
 async def put_in_inbox(
     tx: Tx,
     *,

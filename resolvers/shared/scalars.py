@@ -12,8 +12,8 @@ from strawberry.types.scalar import ScalarDefinition
 
 Instant = NewType("Instant", int)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
-_DECIMAL = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def _write_instant(value: int) -> str:
@@ -26,8 +26,8 @@ def _read_instant(value: object) -> Instant:
     if not isinstance(value, str) or not _FORM.fullmatch(value):
         raise ValueError("Give a moment as RFC 3339 with an offset, such as 2026-11-22T08:30:00Z.")
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError("There is no such moment.") from error
     if not 1970 <= moment.year <= 2200:
         raise ValueError("The moment must lie between 1970 and 2200.")

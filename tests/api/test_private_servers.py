@@ -65,9 +65,7 @@ async def deliver(server: SmtpServer, mail: EmailMessage) -> None:
 
 def test_a_second_run_is_never_given_a_port_of_ours():
     ports = {free_port() for _ in range(50)}
-    program = (
-        "import sys; from tests.servers.free_port import _claim; print(*map(_claim, map(int, sys.argv[1:])))"
-    )
+    program = "import sys; from tests.servers.free_port import _claim; print(*map(_claim, map(int, sys.argv[1:])))"
     command = [sys.executable, "-c", program, *map(str, ports)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(ports) == 50

@@ -180,9 +180,7 @@ async def test_the_first_publish_after_a_restart_does_not_raise(server: RedisSer
     await asyncio.gather(*(broadcast.publish("tickets", "after") for _ in range(8)))
 
 
-async def test_a_publish_over_a_dead_pooled_connection_does_not_raise(
-    server: RedisServer, broadcast: Broadcast
-):
+async def test_a_publish_over_a_dead_pooled_connection_does_not_raise(server: RedisServer, broadcast: Broadcast):
     await asyncio.gather(*(broadcast.publish("tickets", "before") for _ in range(8)))
     # Without a turn of the loop in between, nobody has noticed yet that the connections are closed.
     with BlockingRedis.from_url(server.url) as operator:
@@ -205,9 +203,7 @@ async def test_a_flood_that_nobody_reads_stays_bounded_and_ends_in_a_gap(
     await backend.disconnect()
 
 
-async def test_a_burst_reaches_a_live_listener_without_a_gap(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_burst_reaches_a_live_listener_without_a_gap(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
     # Less room than one read from the socket brings: only a fair pump gets through.
     monkeypatch.setattr(redis_broadcast, "ROOM", 16)
     backend = RedisBroadcastBackend(server.url, prefix=PREFIX)
@@ -283,9 +279,7 @@ async def test_a_frozen_redis_shows_within_four_seconds(
     await until(lambda: backend.healthy, within=4)
 
 
-async def test_a_link_that_fell_silent_is_replaced_with_a_gap(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_link_that_fell_silent_is_replaced_with_a_gap(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(redis_broadcast, "SILENCE", 1.5)
     async with (
         Cable(server) as cable,
@@ -321,9 +315,7 @@ async def test_a_publish_to_a_frozen_redis_gives_up_after_a_second(server: Redis
     assert time.monotonic() - began < 1.3
 
 
-async def test_a_connection_that_redis_cut_off_is_replaced_with_a_gap(
-    server: RedisServer, broadcast: Broadcast
-):
+async def test_a_connection_that_redis_cut_off_is_replaced_with_a_gap(server: RedisServer, broadcast: Broadcast):
     async with broadcast.subscribe(GAP) as gaps, Redis.from_url(server.url) as operator:
         await operator.client_kill_filter(_type="pubsub")
         await a_gap(gaps)
@@ -370,9 +362,7 @@ async def test_a_stray_message_does_not_disturb_the_pump(server: RedisServer, br
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("trouble", ["none", "stopped", "frozen"])
-async def test_leaving_leaves_no_task_behind(
-    server: RedisServer, backend: RedisBroadcastBackend, trouble: str
-):
+async def test_leaving_leaves_no_task_behind(server: RedisServer, backend: RedisBroadcastBackend, trouble: str):
     before = asyncio.all_tasks()
     with contextlib.ExitStack() as freeze:
         async with Broadcast(backend=backend) as broadcast:

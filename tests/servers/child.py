@@ -74,9 +74,7 @@ class Child:
             await self._ended(within=GRACE_S)
         except TimeoutError:
             await self.kill()
-            raise TimeoutError(
-                f"{self.command[0]} ignored {by.name} for {GRACE_S} s:\n{self.log()}"
-            ) from None
+            raise TimeoutError(f"{self.command[0]} ignored {by.name} for {GRACE_S} s:\n{self.log()}") from None
 
     async def kill(self) -> None:
         """As when the power goes: the children die with it, none gets to say goodbye."""

@@ -19,7 +19,7 @@ from domain.tickets.events import TicketEventType, ticket_event
 from domain.tickets.incidents import fitting_incident, join, tell_notice
 from domain.tickets.kinds import Priority, TicketCategory, TicketStatus
 from domain.tickets.models import Ticket
-from domain.tickets.placing import enter_line, load_ticket, queue_for
+from domain.tickets.placing import enter_line, queue_for
 from domain.tickets.rules import LONGEST_MESSAGE
 from domain.tickets.writing import new_message
 
@@ -58,6 +58,7 @@ async def open_ticket(
         "number": order_number,
         "category": category,
         "language": language,
+        "notice": notice_channel,
     }
 
     async def work(tx: Tx) -> UUID:
@@ -170,6 +171,8 @@ async def _link_duplicate(tx: Tx, ticket: Ticket) -> None:
     if earlier is None:
         return
     ticket.duplicate_of_id = earlier["id"]
-    original = await load_ticket(tx, earlier["id"])
+    # Not within the buyer's reach: the order's contact may have changed since that ticket came.
+    original = await tx.load_one(Ticket, sql("id = {}", earlier["id"]))
+    assert original is not None
     original.updated_at = tx.act.now
     tx.record(original, ticket_event(TicketEventType.DUPLICATE_LINKED, ticket_id=ticket.id))

@@ -74,11 +74,11 @@ async def _from_buyer(tx: Tx, ticket: Ticket, message_id: UUID) -> None:
         _record_message(tx, ticket, message_id, before)
         await bring_back(tx, ticket)
         return
-    if before in (TicketStatus.PENDING, TicketStatus.ON_HOLD) and ticket.agent_id:
-        occupy(tx, ticket, ticket.agent_id)
-    elif before in (TicketStatus.PENDING, TicketStatus.ON_HOLD):
-        enter_line(tx, ticket, queue_id=ticket.queue_id, at=await moment(tx))
-        ticket.status = TicketStatus.OPEN
+    if before in (TicketStatus.PENDING, TicketStatus.ON_HOLD):
+        if ticket.agent_id:
+            occupy(tx, ticket, ticket.agent_id)
+        else:
+            ticket.status = TicketStatus.OPEN  # nobody has it, so it still stands in line, where it stood
     _record_message(tx, ticket, message_id, before)
 
 

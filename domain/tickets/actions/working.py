@@ -28,6 +28,8 @@ from domain.tickets.placing import (
 )
 from domain.tickets.writing import new_message
 
+RISING = list(Priority)
+
 
 async def set_presence(act: Act, *, presence: Presence, capacity: int | None) -> UUID:
     act.viewer.require(*STAFF)
@@ -166,7 +168,7 @@ async def raise_priority(act: Act, *, ticket_id: UUID, priority: Priority) -> UU
         if ticket.status in rules.ENDED:
             raise WrongState(["ticketId"])
         rank_at = rules.rank(ticket.entered_at, Lane(ticket.lane), priority)
-        if rank_at > ticket.rank_at:
+        if rank_at > ticket.rank_at or RISING.index(priority) < RISING.index(Priority(ticket.priority)):
             raise Invalid(["priority"], rule="ONLY_FORWARD")
         ticket.priority, ticket.rank_at, ticket.updated_at = priority, rank_at, act.now
         tx.touch(queue_topic(ticket.queue_id))
