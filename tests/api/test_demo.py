@@ -112,6 +112,22 @@ class TestShop:
 
         assert (await count("shop"), await count("shop_order"), await count("agent")) == (1, ORDERS, len(POSTS))
 
+    async def test_is_loaded_anew_after_a_load_that_was_broken_off(self, database: Stack) -> None:
+        broken_off = asyncio.create_task(load_demo(database.keyring, orders=ORDERS, console=Console(quiet=True)))
+        while not await count("ticket") and not broken_off.done():
+            await asyncio.sleep(0.01)
+        broken_off.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await broken_off
+        assert await count("shop") == 0
+
+        await load_demo(database.keyring, orders=ORDERS, console=Console(quiet=True))
+
+        shop = await shop_by_slug("demo")
+        assert shop
+        own = sql("SELECT count(*) AS own FROM shop_order WHERE shop_id = {}", shop["id"])
+        assert await fetch_value(own) == ORDERS
+
 
 class TestSales:
     NOW = 1_800_000_000_000_000
