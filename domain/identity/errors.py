@@ -17,7 +17,3 @@ class LoginFailed(DomainError):
 
 class SessionEnded(DomainError):
     code = ErrorCode.SESSION_ENDED
-
-
-class ChannelUnavailable(DomainError):
-    code = ErrorCode.CHANNEL_UNAVAILABLE

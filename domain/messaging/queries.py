@@ -28,11 +28,6 @@ async def inbox_items(viewer: Viewer, page: Page) -> Slice:
     return sliced(await fetch(select(InboxItem, items_visible_to(viewer) & beyond) + tail), page)
 
 
-async def items_by_id(viewer: Viewer, ids: Iterable[UUID]) -> dict[UUID, Row]:
-    rows = await fetch(select(InboxItem, items_visible_to(viewer) & sql("id {}", among(ids))))
-    return {row["id"]: row for row in rows}
-
-
 async def inbox_versions(owner_ids: Iterable[UUID]) -> dict[UUID, int]:
     rows = await fetch(sql("SELECT id, version FROM inbox WHERE id {}", among(owner_ids)))
     return {row["id"]: row["version"] for row in rows}
